@@ -1,0 +1,164 @@
+# atls: Application-Layer TLS. `make help` lists the targets.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+BINDIR  ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
+MANDIR  ?= $(PREFIX)/share/man
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+INSTALL ?= install
+
+# Each flavour has a tree of its own below .build/, so that they never mix.
+FLAVOUR ?= plain
+FLAVOURS := plain clang asan clang-asan
+B := .build/$(FLAVOUR)
+OUT := $(if $(filter plain,$(FLAVOUR)),bin,$(B)/bin)
+
+CC_plain := gcc
+CC_clang := clang
+CC_asan := gcc
+CC_clang-asan := clang
+CC_fuzz := clang
+CC_coverage := gcc
+SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
+SAN_clang-asan := $(SAN_asan)
+SAN_fuzz := $(SAN_asan) -fsanitize=fuzzer-no-link
+SAN_coverage := --coverage
+OPT_plain := -O2 -D_FORTIFY_SOURCE=2
+OPT_clang := $(OPT_plain)
+OPT_fuzz := -O1
+OPT_asan := -O1
+OPT_clang-asan := -O1
+OPT_coverage := -O0
+ifeq ($(origin CC),default)
+CC := $(CC_$(FLAVOUR))
+endif
+SAN := $(SAN_$(FLAVOUR))
+
+PC := gnutls nettle libcurl libmicrohttpd jansson libevent_core
+PC_CFLAGS = $(shell pkg-config --cflags $(PC))
+PC_LIBS = $(shell pkg-config --libs $(PC))
+WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla -Werror
+CFLAGS ?= $(OPT_$(FLAVOUR)) -g
+ALL_CPPFLAGS = -Ilib -I. -D_GNU_SOURCE -DATLS_VERSION='"$(VERSION)"' $(CPPFLAGS)
+ALL_CFLAGS = -std=c17 $(WARN) -fstack-protector-strong -fPIC $(CFLAGS) $(SAN) $(PC_CFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(SAN) -Wl,-z,relro,-z,now -Wl,--as-needed
+
+LIB_SRC := $(sort $(wildcard lib/*/*.c))
+LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)
+LAYER_OBJ = $(filter $(B)/lib/$(1)/%,$(LIB_OBJ))
+CORE_OBJ := $(foreach layer,core trust explain,$(call LAYER_OBJ,$(layer)))
+EDGE_OBJ := $(foreach layer,net cli,$(call LAYER_OBJ,$(layer)))
+
+TOOLS := $(sort $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
+TOOL_OBJ = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c)))
+UNIT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
+FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
+
+.PHONY: all
+all: $(TOOLS:%=$(OUT)/%)
+
+$(B)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/libatls.a: $(CORE_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/libedge.a: $(EDGE_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+define TOOL_RULE
+$$(OUT)/$(1): $$(call TOOL_OBJ,$(1)) $$(B)/libedge.a $$(B)/libatls.a
+	@mkdir -p $$(@D)
+	$$(CC) $$(ALL_LDFLAGS) -o $$@ $$^ $$(PC_LIBS)
+endef
+$(foreach tool,$(TOOLS),$(eval $(call TOOL_RULE,$(tool))))
+
+# ---- completions ----------------------------------------------------------------------------
+
+OPTION_OBJ := $(TOOLS:%=$(B)/cmd/%/options.o)
+$(B)/completions/generate: $(B)/completions/generate.o $(OPTION_OBJ) $(B)/libedge.a $(B)/libatls.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PC_LIBS)
+
+.PHONY: completions
+completions: $(B)/completions/generate ## write completions/ anew from the tools' option tables
+	$< completions
+
+# ---- tests ----------------------------------------------------------------------------------
+
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libedge.a $(B)/libatls.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PC_LIBS)
+
+# Without libFuzzer a target replays the files that it is given.
+FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o)
+FUZZ_LINK := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer)
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libedge.a $(B)/libatls.a
+	$(CC) $(ALL_LDFLAGS) $(FUZZ_LINK) -o $@ $^ $(PC_LIBS)
+
+.PRECIOUS: $(B)/%.o
+.PHONY: build-tests
+build-tests: all $(UNIT:%=$(B)/tests/unit/%) $(FUZZ:%=$(B)/tests/fuzz/%)
+
+.PHONY: demo test test-unit test-tools check-layers lint deps deps-demo deps-test
+demo: ## install what it needs, build, and carry a session through a real intercepting middlebox
+	@tests/setup.sh demo
+	@$(MAKE) --no-print-directory -s all
+	@tests/demo.sh
+
+test: ## install what they need, build, and run all tests
+	@tests/setup.sh test
+	@tests/run.sh
+
+test-unit: build-tests ## unit tests and fuzz seeds of this FLAVOUR, without any set-up
+	@FLAVOUR=$(FLAVOUR) tests/run-unit.sh
+
+check-layers: $(LIB_OBJ) ## arrows between the layers go down only
+	@tests/check-layers.sh $(B)
+
+lint: ## formatter, static analysers, shell and manual page linters
+	@tests/lint.sh
+
+# ---- install --------------------------------------------------------------------------------
+
+USER_TOOLS := $(filter-out atls-serve,$(TOOLS))
+DAEMONS := $(filter atls-serve,$(TOOLS))
+MAN_PAGES := $(sort $(wildcard man/*.[1-8]))
+BASH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/%.bash))
+ZSH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/_%))
+FISH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/%.fish))
+
+.PHONY: install uninstall
+install: all ## install below PREFIX (/usr/local), staged in DESTDIR
+	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BASHDIR) \
+		$(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+	$(if $(USER_TOOLS),$(INSTALL) -m 755 $(USER_TOOLS:%=$(OUT)/%) $(DESTDIR)$(BINDIR))
+	$(if $(DAEMONS),$(INSTALL) -m 755 $(DAEMONS:%=$(OUT)/%) $(DESTDIR)$(SBINDIR))
+	for page in $(MAN_PAGES); do \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/} || exit; done
+	for file in $(BASH_COMPLETIONS); do name=$${file##*/}; \
+		$(INSTALL) -m 644 $$file $(DESTDIR)$(BASHDIR)/$${name%.bash} || exit; done
+	$(INSTALL) -m 644 $(ZSH_COMPLETIONS) $(DESTDIR)$(ZSHDIR)
+	$(INSTALL) -m 644 $(FISH_COMPLETIONS) $(DESTDIR)$(FISHDIR)
+
+uninstall: ## remove what install put there
+	rm -f $(USER_TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DAEMONS:%=$(DESTDIR)$(SBINDIR)/%) \
+		$(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(TOOLS:%=$(DESTDIR)$(ZSHDIR)/_%) \
+		$(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish)
+	for page in $(MAN_PAGES); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}; done
+
+.PHONY: clean help
+clean: ## remove everything built
+	rm -rf .build $(TOOLS:%=bin/%)
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | \
+		while IFS=: read -r name what; do printf '  %-14s%s\n' "$$name" "$$what"; done
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
