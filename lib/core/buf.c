@@ -1,0 +1,90 @@
+#include "core/buf.h"
+
+#include "atls.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define BUF_MIN 1024u
+
+void atls_buf_init(struct atls_buf *buf, size_t max)
+{
+	memset(buf, 0, sizeof *buf);
+	buf->max = max;
+}
+
+void atls_buf_free(struct atls_buf *buf)
+{
+	if (buf->mem) {
+		explicit_bzero(buf->mem, buf->cap);
+		free(buf->mem);
+	}
+	atls_buf_init(buf, buf->max);
+}
+
+static size_t grown(const struct atls_buf *buf, size_t need)
+{
+	size_t cap = buf->cap ? buf->cap : BUF_MIN;
+	while (cap < need)
+		cap = cap > SIZE_MAX / 2 ? need : cap * 2;
+	return cap > buf->max ? buf->max : cap;
+}
+
+/* Never realloc(): it would leave an unwiped copy behind. */
+static int move_to(struct atls_buf *buf, size_t cap)
+{
+	uint8_t *mem = malloc(cap);
+	if (!mem)
+		return ATLS_E_MEMORY;
+	if (buf->len)
+		memcpy(mem, buf->mem + buf->head, buf->len);
+	size_t len = buf->len;
+	atls_buf_free(buf);
+	buf->mem = mem;
+	buf->cap = cap;
+	buf->len = len;
+	return ATLS_OK;
+}
+
+int atls_buf_reserve(struct atls_buf *buf, size_t len, uint8_t **room)
+{
+	if (len > buf->max || buf->len > buf->max - len)
+		return ATLS_E_LIMIT;
+	if (buf->cap - buf->head - buf->len < len) {
+		if (buf->cap >= buf->len + len && buf->head >= buf->len) {
+			if (buf->len)
+				memcpy(buf->mem, buf->mem + buf->head, buf->len);
+			buf->head = 0;
+		} else {
+			int rc = move_to(buf, grown(buf, buf->len + len));
+			if (rc)
+				return rc;
+		}
+	}
+	*room = buf->mem ? buf->mem + buf->head + buf->len : NULL;
+	return ATLS_OK;
+}
+
+void atls_buf_commit(struct atls_buf *buf, size_t len)
+{
+	buf->len += len;
+}
+
+int atls_buf_append(struct atls_buf *buf, const void *bytes, size_t len)
+{
+	if (len == 0)
+		return ATLS_OK;
+	uint8_t *room;
+	int rc = atls_buf_reserve(buf, len, &room);
+	if (rc)
+		return rc;
+	memcpy(room, bytes, len);
+	atls_buf_commit(buf, len);
+	return ATLS_OK;
+}
+
+void atls_buf_consume(struct atls_buf *buf, size_t len)
+{
+	buf->len -= len;
+	buf->head = buf->len ? buf->head + len : 0;
+}
