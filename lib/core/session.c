@@ -1,0 +1,268 @@
+#include "core/session.h"
+
+#include "core/err.h"
+
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct atls_sessions {
+	struct atls_session_limits limits;
+	struct atls_session **buckets;
+	size_t mask;
+	unsigned live;
+	unsigned finished;
+	struct atls_session *oldest, *newest; /* finished */
+};
+
+struct atls_sessions *atls_sessions_new(const struct atls_session_limits *limits)
+{
+	struct atls_sessions *table = calloc(1, sizeof *table);
+	if (!table)
+		return NULL;
+	size_t count = 16;
+	while (count < limits->sessions_max)
+		count *= 2;
+	table->limits = *limits;
+	table->mask = count - 1;
+	table->buckets = calloc(count, sizeof(struct atls_session *));
+	if (!table->buckets) {
+		free(table);
+		return NULL;
+	}
+	return table;
+}
+
+void atls_sessions_free(struct atls_sessions *table)
+{
+	if (!table)
+		return;
+	free(table->buckets);
+	free(table);
+}
+
+/* Ids are ours and random: any of their bytes spread well, and nobody can choose a bucket to fill.
+ */
+static struct atls_session **bucket(const struct atls_sessions *table, const char *id, size_t len)
+{
+	size_t hash = 0;
+	for (size_t i = 0; i < len && i < 8; i++)
+		hash = hash * 67 + (unsigned char)id[i];
+	return &table->buckets[hash & table->mask];
+}
+
+static int make_id(char text[ATLS_ID_TEXT])
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	uint8_t random[ATLS_ID_BYTES + 2] = {0};
+	if (gnutls_rnd(GNUTLS_RND_KEY, random, ATLS_ID_BYTES) < 0)
+		return ATLS_E_MEMORY;
+	char whole[(ATLS_ID_BYTES + 2) / 3 * 4];
+	for (size_t i = 0, o = 0; o < sizeof whole; i += 3, o += 4) {
+		unsigned long bits = (unsigned long)random[i] << 16 |
+				     (unsigned long)random[i + 1] << 8 | random[i + 2];
+		for (size_t k = 0; k < 4; k++)
+			whole[o + k] = digits[bits >> (18 - 6 * k) & 63];
+	}
+	memcpy(text, whole, ATLS_ID_TEXT - 1);
+	text[ATLS_ID_TEXT - 1] = '\0';
+	explicit_bzero(random, sizeof random);
+	explicit_bzero(whole, sizeof whole);
+	return ATLS_OK;
+}
+
+static unsigned count_of_peer(const struct atls_sessions *table, const char *peer)
+{
+	unsigned count = 0;
+	for (size_t i = 0; i <= table->mask; i++)
+		for (const struct atls_session *s = table->buckets[i]; s; s = s->next)
+			count += s->phase != ATLS_SESSION_FINISHED && strcmp(s->peer, peer) == 0;
+	return count;
+}
+
+int atls_session_open(struct atls_sessions *table, struct atls_engine *engine, const char *peer,
+	int64_t now, struct atls_session **out, struct atls_error *err)
+{
+	unsigned peer_max = table->limits.per_peer_max;
+	if (table->live >= table->limits.sessions_max)
+		return atls_error_set(err, ATLS_E_LIMIT, "sessions: all %u are in use",
+			table->limits.sessions_max);
+	if (peer_max && count_of_peer(table, peer) >= peer_max)
+		return atls_error_set(
+			err, ATLS_E_AGAIN, "sessions: %s has all %u that it may", peer, peer_max);
+	while (table->finished >= table->limits.sessions_max)
+		atls_session_remove(table, table->oldest);
+	struct atls_session *session = calloc(1, sizeof *session);
+	char *copy = strdup(peer);
+	if (!session || !copy || make_id(session->id)) {
+		free(session);
+		free(copy);
+		return atls_error_set(err, ATLS_E_MEMORY, "sessions: out of memory");
+	}
+	session->engine = engine;
+	session->peer = copy;
+	session->opened = session->heard = now;
+	atls_buf_init(&session->answer, SIZE_MAX);
+	struct atls_session **head = bucket(table, session->id, ATLS_ID_TEXT - 1);
+	session->next = *head;
+	*head = session;
+	table->live++;
+	*out = session;
+	return ATLS_OK;
+}
+
+struct atls_session *atls_session_find(
+	const struct atls_sessions *table, const char *id, size_t len)
+{
+	if (len != ATLS_ID_TEXT - 1)
+		return NULL;
+	struct atls_session *session = *bucket(table, id, len);
+	while (session && gnutls_memcmp(session->id, id, len) != 0)
+		session = session->next;
+	return session;
+}
+
+static void unlink_finished(struct atls_sessions *table, struct atls_session *session)
+{
+	*(session->older ? &session->older->newer : &table->oldest) = session->newer;
+	*(session->newer ? &session->newer->older : &table->newest) = session->older;
+	table->finished--;
+}
+
+void atls_session_remove(struct atls_sessions *table, struct atls_session *session)
+{
+	struct atls_session **link = bucket(table, session->id, ATLS_ID_TEXT - 1);
+	while (*link != session)
+		link = &(*link)->next;
+	*link = session->next;
+	if (session->phase == ATLS_SESSION_FINISHED)
+		unlink_finished(table, session);
+	else
+		table->live--;
+	atls_engine_free(session->engine);
+	atls_buf_free(&session->answer);
+	free(session->peer);
+	explicit_bzero(session, sizeof *session);
+	free(session);
+}
+
+void atls_session_finish(struct atls_sessions *table, struct atls_session *session, int64_t now)
+{
+	if (session->phase == ATLS_SESSION_FINISHED)
+		return;
+	atls_engine_free(session->engine);
+	session->engine = NULL;
+	session->phase = ATLS_SESSION_FINISHED;
+	session->finished = now;
+	session->unanswered = false;
+	session->older = table->newest;
+	*(table->newest ? &table->newest->newer : &table->oldest) = session;
+	table->newest = session;
+	table->finished++;
+	table->live--;
+}
+
+static const char *overdue(
+	const struct atls_sessions *table, const struct atls_session *session, int64_t now)
+{
+	if (session->phase == ATLS_SESSION_OPENING &&
+		now - session->opened >= table->limits.opening_ms)
+		return "the handshake took too long";
+	if (now - session->heard >= table->limits.idle_ms)
+		return "the client fell silent";
+	return NULL;
+}
+
+void atls_sessions_expire(struct atls_sessions *table, int64_t now,
+	void (*each)(void *ctx, struct atls_session *session, const char *why), void *ctx)
+{
+	while (table->oldest && now - table->oldest->finished >= table->limits.linger_ms)
+		atls_session_remove(table, table->oldest);
+	for (size_t i = 0; i <= table->mask; i++) {
+		for (struct atls_session *s = table->buckets[i], *next; s; s = next) {
+			next = s->next;
+			const char *why =
+				s->phase == ATLS_SESSION_FINISHED ? NULL : overdue(table, s, now);
+			if (why)
+				each(ctx, s, why);
+		}
+	}
+}
+
+void atls_sessions_each(struct atls_sessions *table,
+	void (*each)(void *ctx, struct atls_session *session), void *ctx)
+{
+	for (size_t i = 0; i <= table->mask; i++) {
+		for (struct atls_session *s = table->buckets[i], *next; s; s = next) {
+			next = s->next;
+			if (s->phase != ATLS_SESSION_FINISHED)
+				each(ctx, s);
+		}
+	}
+}
+
+unsigned atls_sessions_count(const struct atls_sessions *table)
+{
+	return table->live;
+}
+
+static bool is_repeat(const struct atls_session *session, const uint8_t *digest, size_t len)
+{
+	return len == session->digest_len && len >= ATLS_REPEAT_MIN &&
+	       memcmp(digest, session->digest, sizeof session->digest) == 0;
+}
+
+enum atls_offer atls_session_offer(
+	struct atls_session *session, const void *bytes, size_t len, int64_t now)
+{
+	bool over = session->phase == ATLS_SESSION_FINISHED;
+	session->heard = now;
+	session->exchanges++;
+	if (len == 0 && over)
+		return ATLS_OFFER_REPEAT;
+	if (len == 0) {
+		/* Who polls has the answer to what he sent before: only its digest is needed. */
+		if (!session->unanswered)
+			atls_buf_free(&session->answer);
+		return ATLS_OFFER_POLL;
+	}
+	uint8_t digest[sizeof session->digest];
+	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, len, digest) < 0)
+		return ATLS_OFFER_FULL;
+	if (is_repeat(session, digest, len))
+		return session->unanswered ? ATLS_OFFER_PENDING : ATLS_OFFER_REPEAT;
+	if (over)
+		return ATLS_OFFER_UNKNOWN;
+	if (atls_engine_feed(session->engine, bytes, len) == ATLS_E_LIMIT)
+		return ATLS_OFFER_FULL;
+	memcpy(session->digest, digest, sizeof digest);
+	session->digest_len = len;
+	session->unanswered = true;
+	atls_buf_free(&session->answer);
+	return ATLS_OFFER_TAKEN;
+}
+
+void atls_session_answered(struct atls_session *session, size_t len, bool final)
+{
+	const uint8_t *bytes;
+	(void)atls_engine_output(session->engine, &bytes);
+	if (session->unanswered || final) {
+		atls_buf_free(&session->answer);
+		/* Without memory for it, a repeat gets an empty answer, and TLS notices. */
+		(void)atls_buf_append(&session->answer, bytes, len);
+	}
+	session->unanswered = false;
+	atls_engine_output_done(session->engine, len);
+}
+
+bool atls_session_may_begin(const uint8_t *bytes, size_t len)
+{
+	enum { RECORD_CCS = 20, RECORD_HEARTBEAT = 24, RECORD_HANDSHAKE = 22, CLIENT_HELLO = 1 };
+	enum { MESSAGE_TYPE = 5 };
+	if (len == 0)
+		return false;
+	if (bytes[0] == RECORD_HANDSHAKE)
+		return len <= MESSAGE_TYPE || bytes[MESSAGE_TYPE] == CLIENT_HELLO;
+	return bytes[0] < RECORD_CCS || bytes[0] > RECORD_HEARTBEAT;
+}
