@@ -1,0 +1,31 @@
+#ifndef ATLS_CLI_CREDS_H
+#define ATLS_CLI_CREDS_H
+
+#include "atls.h"
+
+#include <gnutls/x509.h>
+
+/* Where a side's keys and trust come from; null: not given. */
+struct atls_creds_files {
+	const char *cert;   /* PEM chain, leaf first */
+	const char *key;    /* PEM; null: in the file of cert */
+	const char *cacert; /* PEM trust anchors */
+	bool system_trust;  /* without cacert: the machine's store */
+};
+
+struct atls_creds {
+	gnutls_certificate_credentials_t credentials; /* own certificate; what GnuTLS asks for */
+	gnutls_x509_trust_list_t anchors;             /* null: none was asked for */
+};
+
+/* Reads the files. 0, or ATLS_E_LOCAL (ATLS_E_USAGE for a key that does not fit its certificate)
+ * with err naming the file. creds is to be freed in either case. */
+int atls_creds_load(
+	struct atls_creds *creds, const struct atls_creds_files *files, struct atls_error *err);
+
+void atls_creds_free(struct atls_creds *creds);
+
+/* The machine's trust store alone: a new list for the caller to free, or null with err filled. */
+gnutls_x509_trust_list_t atls_creds_system_trust(struct atls_error *err);
+
+#endif

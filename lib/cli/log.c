@@ -1,0 +1,158 @@
+#include "cli/log.h"
+
+#include "cli/out.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Lines for one write. A pipe takes this much whole, so that processes do not interleave. */
+struct lines {
+	char text[PIPE_BUF];
+	size_t len;
+};
+
+/* Code points that move the cursor, end a line or turn the direction of what follows. */
+static const struct range {
+	uint32_t first, last;
+} escaped[] = {
+	{0x0, 0x1f},
+	{0x7f, 0x9f},
+	{0x61c, 0x61c},
+	{0x200e, 0x200f},
+	{0x2028, 0x202e},
+	{0x2066, 0x2069},
+};
+
+static bool is_printable(uint32_t point)
+{
+	for (size_t i = 0; i < sizeof escaped / sizeof *escaped; i++)
+		if (point >= escaped[i].first && point <= escaped[i].last)
+			return false;
+	return true;
+}
+
+size_t atls_log_utf8(const char *text, uint32_t *point)
+{
+	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	const unsigned char *byte = (const unsigned char *)text;
+	size_t len = *byte < 0x80   ? 1
+		     : *byte < 0xc0 ? 0
+		     : *byte < 0xe0 ? 2
+		     : *byte < 0xf0 ? 3
+		     : *byte < 0xf8 ? 4
+				    : 0;
+	uint32_t value = len < 2 ? *byte : *byte & (0x7fu >> len);
+
+	for (size_t i = 1; i < len; i++) {
+		if ((byte[i] & 0xc0) != 0x80)
+			return 0;
+		value = value << 6 | (byte[i] & 0x3f);
+	}
+	if (!len || value < least[len] || value > 0x10ffff || (value >= 0xd800 && value <= 0xdfff))
+		return 0;
+	*point = value;
+	return len;
+}
+
+size_t atls_log_escape_char(const char **text, char out[ATLS_LOG_CHAR])
+{
+	static const char digits[] = "0123456789abcdef";
+	uint32_t point = 0;
+	size_t len = atls_log_utf8(*text, &point), used = 0;
+	bool plain = len && is_printable(point);
+
+	if (!**text)
+		return 0;
+	if (!len)
+		len = 1;
+	for (size_t i = 0; i < len; i++) {
+		unsigned char byte = (unsigned char)*(*text)++;
+		if (plain) {
+			out[used++] = (char)byte;
+			continue;
+		}
+		out[used++] = '\\';
+		out[used++] = 'x';
+		out[used++] = digits[byte >> 4];
+		out[used++] = digits[byte & 15];
+	}
+	return used;
+}
+
+char *atls_log_escape(const char *text, char *out, size_t cap)
+{
+	char one[ATLS_LOG_CHAR];
+	size_t used = 0, width;
+
+	if (!cap)
+		return out;
+	while ((width = atls_log_escape_char(&text, one)) > 0 && width < cap - used) {
+		memcpy(out + used, one, width);
+		used += width;
+	}
+	out[used] = '\0';
+	return out;
+}
+
+/* Adds "STAMP HEAD: TEXT" as a line, cut to what has room. */
+static void add_line(
+	struct lines *lines, const struct atls_log *log, const char *head, const char *text)
+{
+	char *at = lines->text + lines->len;
+	size_t room = sizeof lines->text - lines->len - 1;
+	char stamp[ATLS_TIME_TEXT] = "";
+	int used;
+
+	if (log->timestamps)
+		atls_out_time(time(NULL), stamp);
+	used = snprintf(at, room, "%s%s%s: ", stamp, *stamp ? " " : "", head);
+	if (used > 0 && (size_t)used < room)
+		atls_log_escape(text, at + used, room - (size_t)used);
+	lines->len += strlen(at);
+	lines->text[lines->len++] = '\n';
+}
+
+static void write_lines(const struct lines *lines)
+{
+	size_t done = 0;
+	int before = errno;
+
+	while (done < lines->len) {
+		ssize_t n = write(STDERR_FILENO, lines->text + done, lines->len - done);
+		if (n < 0 && errno != EINTR)
+			break; /* there is nobody left to tell */
+		done += n > 0 ? (size_t)n : 0;
+	}
+	errno = before;
+}
+
+void atls_log(const struct atls_log *log, enum atls_log_level level, const char *format, ...)
+{
+	struct lines lines = {.len = 0};
+	char message[sizeof lines.text];
+	va_list args;
+
+	if (level > log->level)
+		return;
+	message[0] = '\0';
+	va_start(args, format);
+	vsnprintf(message, sizeof message, format, args);
+	va_end(args);
+	add_line(&lines, log, log->tool, message);
+	write_lines(&lines);
+}
+
+void atls_log_error(const struct atls_log *log, const struct atls_error *err)
+{
+	struct lines lines = {.len = 0};
+
+	add_line(&lines, log, log->tool, err->text);
+	if (err->hint[0])
+		add_line(&lines, log, "hint", err->hint);
+	write_lines(&lines);
+}
