@@ -1,0 +1,72 @@
+/* HTTP requests in, answers out, over libmicrohttpd. One thread, driven by an event base. */
+#ifndef ATLS_NET_HTTP_SERVER_H
+#define ATLS_NET_HTTP_SERVER_H
+
+#include "atls.h"
+
+#include <event2/event.h>
+
+struct atls_http_server;
+struct atls_http_request;
+
+struct atls_http_header {
+	const char *name;
+	const char *value;
+};
+
+struct atls_http_server_config {
+	struct event_base *base;
+	size_t body_max;          /* a larger body gets 413 */
+	unsigned connections_max; /* of each listener; more wait in the backlog */
+	int64_t request_ms;       /* for a request to come in, and for an answer to go out */
+
+	/* The headers are in. 0 to take the body (then room bytes of it are expected, the declared
+	 * length or 0), else the status to answer with, and *extra one header for it. */
+	unsigned (*admit)(void *ctx, struct atls_http_request *request, size_t room,
+		struct atls_http_header *extra);
+	/* The body is in: answer now or later, once. */
+	void (*ready)(void *ctx, struct atls_http_request *request);
+	/* The exchange is over, answered or not; the request is freed after this call. */
+	void (*done)(void *ctx, struct atls_http_request *request);
+	void *ctx;
+};
+
+struct atls_http_server *atls_http_server_new(
+	const struct atls_http_server_config *config, struct atls_error *err);
+
+/* Closes all listeners and connections. Null is allowed. */
+void atls_http_server_free(struct atls_http_server *server);
+
+struct atls_http_listen {
+	const char *host; /* name or address; null or "*": all addresses */
+	const char *port; /* "0": any free one */
+	const char *cert; /* PEM text for https; null: http */
+	const char *key;
+};
+
+/* Listens on every address of host. 0 with *port set to the (first) bound port, or ATLS_E_LOCAL. */
+int atls_http_server_listen(struct atls_http_server *server, const struct atls_http_listen *where,
+	unsigned *port, struct atls_error *err);
+
+/* Answers, and takes over body (malloc'd or null) whether it can or not. headers are copied. */
+void atls_http_reply(struct atls_http_request *request, unsigned status,
+	const struct atls_http_header *headers, size_t count, void *body, size_t len);
+
+const char *atls_http_request_method(const struct atls_http_request *request);
+const char *atls_http_request_path(const struct atls_http_request *request);
+/* A header's value, or null; name's case does not matter. */
+const char *atls_http_request_header(const struct atls_http_request *request, const char *name);
+/* A cookie's value, or null. */
+const char *atls_http_request_cookie(const struct atls_http_request *request, const char *name);
+/* The client's address as text. */
+const char *atls_http_request_peer(const struct atls_http_request *request);
+/* Whether it came over https. */
+bool atls_http_request_secure(const struct atls_http_request *request);
+/* The body; the caller may change its bytes. */
+uint8_t *atls_http_request_body(struct atls_http_request *request, size_t *len);
+/* Gives the body's memory back before the answer. */
+void atls_http_request_body_done(struct atls_http_request *request);
+/* The owner's pointer, null at first. */
+void **atls_http_request_user(struct atls_http_request *request);
+
+#endif

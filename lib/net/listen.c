@@ -1,0 +1,142 @@
+#include "net/listen.h"
+
+#include "core/err.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BACKLOG 1024
+
+static unsigned port_of(int fd)
+{
+	struct sockaddr_storage address;
+	socklen_t len = sizeof address;
+	if (getsockname(fd, (struct sockaddr *)&address, &len))
+		return 0;
+	if (address.ss_family == AF_INET6)
+		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+	return ntohs(((struct sockaddr_in *)&address)->sin_port);
+}
+
+static void set_port(struct sockaddr *address, unsigned port)
+{
+	if (address->sa_family == AF_INET6)
+		((struct sockaddr_in6 *)(void *)address)->sin6_port = htons((uint16_t)port);
+	else
+		((struct sockaddr_in *)(void *)address)->sin_port = htons((uint16_t)port);
+}
+
+static int listen_on(const struct addrinfo *info)
+{
+	int one = 1;
+	int fd = socket(info->ai_family, info->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	/* The IPv4 wildcard gets a socket of its own. */
+	if (info->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
+	if (bind(fd, info->ai_addr, info->ai_addrlen) || listen(fd, BACKLOG)) {
+		int saved = errno;
+		close(fd);
+		errno = saved;
+		return -1;
+	}
+	return fd;
+}
+
+static int listen_all(struct addrinfo *list, int fds[ATLS_LISTEN_MAX], unsigned *bound)
+{
+	int count = 0;
+	bool any_port = false;
+	for (struct addrinfo *info = list; info && count < ATLS_LISTEN_MAX; info = info->ai_next) {
+		if (any_port)
+			set_port(info->ai_addr, *bound);
+		int fd = listen_on(info);
+		/* A name may have an address family that this machine has not. */
+		if (fd < 0 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL) &&
+			(count || info->ai_next))
+			continue;
+		if (fd < 0) {
+			int saved = errno;
+			while (count)
+				close(fds[--count]);
+			errno = saved;
+			return -1;
+		}
+		fds[count++] = fd;
+		*bound = port_of(fd);
+		any_port = true;
+	}
+	return count;
+}
+
+int atls_listen(const char *host, const char *port, int fds[ATLS_LISTEN_MAX], unsigned *bound,
+	struct atls_error *err)
+{
+	const struct addrinfo hints = {.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	struct addrinfo *list;
+	if (host && strcmp(host, "*") == 0)
+		host = NULL;
+	int rc = getaddrinfo(host, port, &hints, &list);
+	if (rc)
+		return atls_error_set(err, ATLS_E_LOCAL, "cannot listen on %s:%s: %s",
+			host ? host : "*", port, gai_strerror(rc));
+	int count = listen_all(list, fds, bound);
+	freeaddrinfo(list);
+	if (count <= 0)
+		return atls_error_set(err, ATLS_E_LOCAL, "cannot listen on %s:%s: %s",
+			host ? host : "*", port, strerror(errno));
+	return count;
+}
+
+char *atls_address_text(const struct sockaddr *address, char *text, size_t cap)
+{
+	if (address && address->sa_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr,
+			text, (socklen_t)cap);
+	else if (address && address->sa_family == AF_INET6)
+		inet_ntop(AF_INET6,
+			&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, text,
+			(socklen_t)cap);
+	else
+		snprintf(text, cap, "unix");
+	return text;
+}
+
+static bool is_port(const char *text)
+{
+	size_t len = strlen(text);
+	return len && len <= 5 && strspn(text, "0123456789") == len &&
+	       strtol(text, NULL, 10) <= 65535;
+}
+
+bool atls_host_port_split(char *text, char **host, char **port)
+{
+	*host = NULL;
+	char *colon = strrchr(text, ':');
+	*port = colon ? colon + 1 : text;
+	if (!is_port(*port))
+		return false;
+	if (!colon)
+		return true;
+	*colon = '\0';
+	*host = text;
+	size_t len = strlen(text);
+	if (text[0] == '[') {
+		if (len < 3 || text[len - 1] != ']')
+			return false;
+		text[len - 1] = '\0';
+		*host = text + 1;
+		return true;
+	}
+	return len && !strchr(text, ':');
+}
