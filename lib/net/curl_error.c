@@ -1,0 +1,70 @@
+#include "net/curl_error.h"
+
+#include "core/err.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* libcurl's code, the layer it belongs to and what it means. */
+static const struct {
+	CURLcode rc;
+	int code;
+	const char *text;
+	const char *hint;
+} causes[] = {
+	{CURLE_COULDNT_RESOLVE_HOST, ATLS_E_NETWORK,
+		"name resolution: no address for the service's host", NULL},
+	{CURLE_COULDNT_RESOLVE_PROXY, ATLS_E_NETWORK, "name resolution: no address for the proxy",
+		NULL},
+	{CURLE_PROXY, ATLS_E_NETWORK, "proxy: it refused or failed the connection", NULL},
+	{CURLE_COULDNT_CONNECT, ATLS_E_NETWORK, "connection: it could not be made", NULL},
+	{CURLE_OPERATION_TIMEDOUT, ATLS_E_NETWORK, "connection: timed out", NULL},
+	{CURLE_INTERFACE_FAILED, ATLS_E_LOCAL, "connection: the interface cannot be used", NULL},
+	{CURLE_SSL_CONNECT_ERROR, ATLS_E_NETWORK, "outer TLS: the handshake failed",
+		"is it https that listens there, or plain http?"},
+	{CURLE_PEER_FAILED_VERIFICATION, ATLS_E_NETWORK,
+		"outer TLS: the certificate is not trusted",
+		"this check is only made for --outer-verify; the inner session does not need it"},
+	{CURLE_SSL_PINNEDPUBKEYNOTMATCH, ATLS_E_NETWORK, "outer TLS: the key is not the pinned one",
+		NULL},
+	{CURLE_SSL_CACERT_BADFILE, ATLS_E_LOCAL,
+		"outer TLS: cannot read the file of --outer-cacert", NULL},
+	{CURLE_SEND_ERROR, ATLS_E_NETWORK, "connection: lost while sending", NULL},
+	{CURLE_RECV_ERROR, ATLS_E_NETWORK, "connection: lost while receiving", NULL},
+	{CURLE_GOT_NOTHING, ATLS_E_NETWORK, "HTTP: the connection was closed without an answer",
+		NULL},
+	{CURLE_PARTIAL_FILE, ATLS_E_NETWORK, "HTTP: the answer was cut short", NULL},
+	{CURLE_WEIRD_SERVER_REPLY, ATLS_E_PROTOCOL, "HTTP: what answers there does not speak HTTP",
+		NULL},
+	{CURLE_UNSUPPORTED_PROTOCOL, ATLS_E_PROTOCOL,
+		"HTTP: what answers there does not speak HTTP", NULL},
+	{CURLE_OUT_OF_MEMORY, ATLS_E_MEMORY, "HTTP: out of memory", NULL},
+	{CURLE_URL_MALFORMAT, ATLS_E_USAGE, "the URL cannot be understood", NULL},
+};
+
+void atls_curl_error(CURL *easy, CURLcode rc, const char *detail, struct atls_error *err)
+{
+	const char *words = detail && detail[0] ? detail : curl_easy_strerror(rc);
+	long proxy_status = 0;
+	curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &proxy_status);
+	if (proxy_status == 407) {
+		atls_error_set(
+			err, ATLS_E_NETWORK, "proxy: it wants other credentials (status 407)");
+		atls_error_hint(err, "give them with --proxy-user USER:PASSWORD or @FILE");
+		return;
+	}
+	if (proxy_status >= 300) {
+		atls_error_set(err, ATLS_E_NETWORK, "proxy: it refused CONNECT with status %ld",
+			proxy_status);
+		return;
+	}
+	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {
+		if (causes[i].rc != rc)
+			continue;
+		atls_error_set(err, causes[i].code, "%s (%s)", causes[i].text, words);
+		if (causes[i].hint)
+			atls_error_hint(err, "%s", causes[i].hint);
+		return;
+	}
+	atls_error_set(err, ATLS_E_NETWORK, "HTTP: the request failed (%s)", words);
+}

@@ -1,0 +1,12 @@
+#ifndef ATLS_NET_CURL_ERROR_H
+#define ATLS_NET_CURL_ERROR_H
+
+#include "atls.h"
+
+#include <curl/curl.h>
+
+/* One sentence, naming the layer, for a transfer that failed; detail is libcurl's own text or "".
+ */
+void atls_curl_error(CURL *easy, CURLcode rc, const char *detail, struct atls_error *err);
+
+#endif

@@ -1,0 +1,387 @@
+#include "net/http_client.h"
+
+#include "core/buf.h"
+#include "core/err.h"
+#include "net/curl_error.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct atls_http_client {
+	struct event_base *base;
+	CURLM *multi;
+	struct event *timer;
+};
+
+struct atls_http_channel {
+	struct atls_http_client *client;
+	CURL *easy;
+	struct curl_slist *headers; /* of the request under way */
+	const struct curl_slist *user_headers;
+	char cookies[ATLS_COOKIE_MAX];
+	bool cookies_fixed;
+	bool busy;
+	char detail[CURL_ERROR_SIZE];
+	struct atls_buf body;
+	struct atls_http_answer answer;
+	atls_http_answered *answered;
+	void *ctx;
+};
+
+static void finish_all(struct atls_http_client *client)
+{
+	int left;
+	const CURLMsg *message;
+	while ((message = curl_multi_info_read(client->multi, &left))) {
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		struct atls_http_channel *channel;
+		CURL *easy = message->easy_handle;
+		CURLcode rc = message->data.result;
+		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
+		curl_multi_remove_handle(client->multi, easy);
+		channel->busy = false;
+		struct atls_http_answer *answer = &channel->answer;
+		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+		if (rc != CURLE_OK) {
+			atls_curl_error(easy, rc, channel->detail, &answer->error);
+			answer->status = 0;
+		}
+		answer->body = channel->body.mem + channel->body.head;
+		answer->len = channel->body.len;
+		channel->answered(channel->ctx, answer);
+	}
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *ctx)
+{
+	struct atls_http_client *client = ctx;
+	int running;
+	int flags =
+		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
+	curl_multi_socket_action(client->multi, fd, flags, &running);
+	finish_all(client);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	struct atls_http_client *client = ctx;
+	int running;
+	curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	finish_all(client);
+}
+
+static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
+{
+	(void)easy;
+	struct atls_http_client *client = ctx;
+	struct event *event = socket_ctx;
+	if (event)
+		event_free(event);
+	event = NULL;
+	if (what != CURL_POLL_REMOVE) {
+		short flags = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
+				      (what & CURL_POLL_OUT ? EV_WRITE : 0));
+		event = event_new(client->base, fd, flags, on_socket, client);
+		if (!event || event_add(event, NULL))
+			return -1;
+	}
+	curl_multi_assign(client->multi, fd, event);
+	return 0;
+}
+
+static int watch_timer(CURLM *multi, long ms, void *ctx)
+{
+	(void)multi;
+	struct atls_http_client *client = ctx;
+	if (ms < 0)
+		return event_del(client->timer);
+	struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+	return event_add(client->timer, &wait);
+}
+
+struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err)
+{
+	struct atls_http_client *client = calloc(1, sizeof *client);
+	if (client) {
+		client->base = base;
+		client->multi = curl_multi_init();
+		client->timer = event_new(base, -1, 0, on_timer, client);
+	}
+	if (!client || !client->multi || !client->timer) {
+		atls_http_client_free(client);
+		atls_error_set(err, ATLS_E_MEMORY, "out of memory for the HTTP client");
+		return NULL;
+	}
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, watch_timer);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+	return client;
+}
+
+void atls_http_client_free(struct atls_http_client *client)
+{
+	if (!client)
+		return;
+	if (client->multi)
+		curl_multi_cleanup(client->multi);
+	if (client->timer)
+		event_free(client->timer);
+	free(client);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *ctx)
+{
+	struct atls_http_channel *channel = ctx;
+	if (atls_buf_append(&channel->body, data, size * count)) {
+		atls_error_set(&channel->answer.error, ATLS_E_PROTOCOL,
+			"HTTP: the answer is longer than %u bytes", ATLS_ANSWER_MAX);
+		return 0;
+	}
+	return size * count;
+}
+
+/* The value of a header line if it has that name: trimmed, and cut to cap. */
+static bool header_value(const char *line, size_t len, const char *name, char *out, size_t cap)
+{
+	size_t skip = strlen(name);
+	if (len <= skip || strncasecmp(line, name, skip) != 0 || line[skip] != ':')
+		return false;
+	line += skip + 1;
+	len -= skip + 1;
+	while (len && (*line == ' ' || *line == '\t')) {
+		line++;
+		len--;
+	}
+	while (len && strchr(" \t\r\n", line[len - 1]))
+		len--;
+	if (len >= cap)
+		len = cap - 1;
+	memcpy(out, line, len);
+	out[len] = '\0';
+	return true;
+}
+
+/* Keeps NAME=VALUE of a Set-Cookie, all of the first answer's that has any. */
+static void add_cookie(struct atls_http_channel *channel, char *value)
+{
+	value[strcspn(value, ";")] = '\0';
+	if (channel->cookies_fixed || !strchr(value, '='))
+		return;
+	size_t have = strlen(channel->cookies);
+	size_t need = strlen(value) + (have ? 2 : 0);
+	if (need >= sizeof channel->cookies - have)
+		return;
+	if (have)
+		memcpy(channel->cookies + have, "; ", 2);
+	memcpy(channel->cookies + have + (have ? 2 : 0), value, strlen(value) + 1);
+}
+
+static size_t on_header(char *data, size_t size, size_t count, void *ctx)
+{
+	struct atls_http_channel *channel = ctx;
+	struct atls_http_answer *answer = &channel->answer;
+	size_t len = size * count;
+	char value[ATLS_COOKIE_MAX];
+	if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
+		/* 100 Continue or a proxy's 407 came before: only the last answer counts. */
+		answer->content_type[0] = '\0';
+		answer->encoded = answer->cookies = false;
+		answer->retry_after_s = 0;
+	} else if (header_value(data, len, "Set-Cookie", value, sizeof value)) {
+		answer->cookies = true;
+		add_cookie(channel, value);
+	} else if (header_value(data, len, "Content-Encoding", value, sizeof value)) {
+		answer->encoded = strcasecmp(value, "identity") != 0;
+	} else if (header_value(data, len, "Retry-After", value, sizeof value)) {
+		answer->retry_after_s = strtol(value, NULL, 10);
+	} else {
+		(void)header_value(data, len, "Content-Type", answer->content_type,
+			sizeof answer->content_type);
+	}
+	return len;
+}
+
+static CURLcode set_network(CURL *easy, const struct atls_http_client_config *config)
+{
+	CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, config->url);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	if (rc == CURLE_OK && config->proxy)
+		rc = curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
+	if (rc == CURLE_OK && config->proxy_user)
+		rc = curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, config->proxy_user);
+	if (rc == CURLE_OK && config->interface)
+		rc = curl_easy_setopt(easy, CURLOPT_INTERFACE, config->interface);
+	curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_ANY);
+	curl_easy_setopt(easy, CURLOPT_RESOLVE, config->resolve);
+	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, config->connect_to);
+	curl_easy_setopt(easy, CURLOPT_IPRESOLVE, config->ip_version);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, config->connect_ms);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, config->stall_s);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Nothing of the user's ~/.netrc, nothing followed: a body goes where the user said. */
+	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	return rc;
+}
+
+static CURLcode set_outer_trust(CURL *easy, const struct atls_http_client_config *config)
+{
+	CURLcode rc = CURLE_OK;
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, config->outer_verify ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->outer_verify ? 2L : 0L);
+	curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, config->outer_verify ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, config->outer_verify ? 2L : 0L);
+	curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
+	if (config->outer_cacert)
+		rc = curl_easy_setopt(easy, CURLOPT_CAINFO, config->outer_cacert);
+	if (rc == CURLE_OK && config->outer_pins)
+		rc = curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, config->outer_pins);
+	return rc;
+}
+
+struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
+	const struct atls_http_client_config *config, atls_http_answered *answered, void *ctx,
+	struct atls_error *err)
+{
+	struct atls_http_channel *channel = calloc(1, sizeof *channel);
+	if (channel)
+		channel->easy = curl_easy_init();
+	if (!channel || !channel->easy) {
+		free(channel);
+		atls_error_set(err, ATLS_E_MEMORY, "out of memory for an HTTP channel");
+		return NULL;
+	}
+	channel->client = client;
+	channel->answered = answered;
+	channel->ctx = ctx;
+	channel->user_headers = config->headers;
+	atls_buf_init(&channel->body, ATLS_ANSWER_MAX);
+	CURLcode rc = set_network(channel->easy, config);
+	if (rc == CURLE_OK)
+		rc = set_outer_trust(channel->easy, config);
+	if (rc != CURLE_OK) {
+		atls_error_set(err, ATLS_E_USAGE, "libcurl refuses the settings (%s)",
+			curl_easy_strerror(rc));
+		atls_http_channel_free(channel);
+		return NULL;
+	}
+	curl_easy_setopt(channel->easy, CURLOPT_PRIVATE, channel);
+	curl_easy_setopt(channel->easy, CURLOPT_ERRORBUFFER, channel->detail);
+	curl_easy_setopt(channel->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(channel->easy, CURLOPT_WRITEDATA, channel);
+	curl_easy_setopt(channel->easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(channel->easy, CURLOPT_HEADERDATA, channel);
+	curl_easy_setopt(channel->easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	return channel;
+}
+
+void atls_http_channel_free(struct atls_http_channel *channel)
+{
+	if (!channel)
+		return;
+	if (channel->busy)
+		curl_multi_remove_handle(channel->client->multi, channel->easy);
+	curl_easy_cleanup(channel->easy);
+	curl_slist_free_all(channel->headers);
+	atls_buf_free(&channel->body);
+	explicit_bzero(channel, sizeof *channel);
+	free(channel);
+}
+
+int atls_http_channel_url(struct atls_http_channel *channel, const char *url)
+{
+	return curl_easy_setopt(channel->easy, CURLOPT_URL, url) == CURLE_OK ? ATLS_OK
+									     : ATLS_E_MEMORY;
+}
+
+void atls_http_channel_forget(struct atls_http_channel *channel)
+{
+	explicit_bzero(channel->cookies, sizeof channel->cookies);
+	channel->cookies_fixed = false;
+}
+
+static bool append(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *grown = curl_slist_append(*list, line);
+	if (grown)
+		*list = grown;
+	return grown != NULL;
+}
+
+/* Our headers and the user's; a Cookie of his goes into one line with the session's. */
+static bool make_headers(struct atls_http_channel *channel, const char *content_type)
+{
+	char line[2 * ATLS_COOKIE_MAX];
+	const char *sep = channel->cookies[0] ? "; " : "";
+	struct curl_slist **list = &channel->headers;
+	curl_slist_free_all(*list);
+	*list = NULL;
+	snprintf(line, sizeof line, "Content-Type: %s", content_type);
+	bool done = append(list, line) && append(list, "Accept-Encoding: identity") &&
+		    append(list, "Cache-Control: no-store, no-transform") &&
+		    append(list, "Expect:");
+	bool merged = false;
+	for (const struct curl_slist *h = channel->user_headers; h && done; h = h->next) {
+		if (strncasecmp(h->data, "Cookie:", 7) == 0 && !merged) {
+			snprintf(line, sizeof line, "%s%s%s", h->data, sep, channel->cookies);
+			merged = true;
+			done = append(list, line);
+		} else {
+			done = append(list, h->data);
+		}
+	}
+	if (!merged && channel->cookies[0] && done) {
+		snprintf(line, sizeof line, "Cookie: %s", channel->cookies);
+		done = append(list, line);
+	}
+	explicit_bzero(line, sizeof line);
+	return done;
+}
+
+int atls_http_post(
+	struct atls_http_channel *channel, const char *content_type, const void *body, size_t len)
+{
+	CURL *easy = channel->easy;
+	channel->cookies_fixed = channel->cookies[0] != '\0';
+	if (!make_headers(channel, content_type))
+		return ATLS_E_MEMORY;
+	memset(&channel->answer, 0, sizeof channel->answer);
+	channel->detail[0] = '\0';
+	atls_buf_consume(&channel->body, channel->body.len);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, len ? body : "");
+	if (curl_multi_add_handle(channel->client->multi, easy) != CURLM_OK)
+		return ATLS_E_MEMORY;
+	channel->busy = true;
+	return ATLS_OK;
+}
+
+CURL *atls_http_channel_easy(struct atls_http_channel *channel)
+{
+	return channel->easy;
+}
+
+const char *atls_http_version(const struct atls_http_channel *channel)
+{
+	long version = 0;
+	curl_easy_getinfo(channel->easy, CURLINFO_HTTP_VERSION, &version);
+	switch (version) {
+	case CURL_HTTP_VERSION_1_0:
+		return "1.0";
+	case CURL_HTTP_VERSION_1_1:
+		return "1.1";
+	case CURL_HTTP_VERSION_2_0:
+		return "2";
+	default:
+		return "?";
+	}
+}

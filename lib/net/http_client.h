@@ -1,0 +1,82 @@
+/* HTTP requests out, answers in, over libcurl. One thread, driven by an event base. */
+#ifndef ATLS_NET_HTTP_CLIENT_H
+#define ATLS_NET_HTTP_CLIENT_H
+
+#include "atls.h"
+
+#include <curl/curl.h>
+#include <event2/event.h>
+
+#define ATLS_ANSWER_MAX (4u << 20) /* bytes of one HTTP answer's body */
+#define ATLS_COOKIE_MAX 8192u      /* bytes of all cookies of a session */
+#define ATLS_TYPE_TEXT  128u
+
+struct atls_http_client_config {
+	const char *url; /* with the path to POST to */
+	const char *proxy;
+	const char *proxy_user;
+	const char *interface;
+	const char *outer_cacert;
+	const char *outer_pins;
+	struct curl_slist *headers; /* all kept by reference */
+	struct curl_slist *resolve;
+	struct curl_slist *connect_to;
+	long ip_version; /* CURL_IPRESOLVE_... */
+	long connect_ms;
+	long stall_s; /* an exchange without a byte for this long is lost */
+	bool outer_verify;
+};
+
+/* The event base's curl: connections are shared by all channels. */
+struct atls_http_client;
+
+struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err);
+void atls_http_client_free(struct atls_http_client *client);
+
+/* What came of one request. */
+struct atls_http_answer {
+	long status; /* 0: no answer, see error */
+	char content_type[ATLS_TYPE_TEXT];
+	bool encoded; /* Content-Encoding although none was asked for */
+	bool cookies; /* it set a cookie */
+	long retry_after_s;
+	uint8_t *body; /* the channel's, until the next request; its bytes may be changed */
+	size_t len;
+	struct atls_error error; /* what failed below HTTP */
+};
+
+/* One session's way to the service: one request at a time. */
+struct atls_http_channel;
+
+typedef void atls_http_answered(void *ctx, struct atls_http_answer *answer);
+
+/* Null: memory, or a setting that libcurl refuses (err says which). */
+struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
+	const struct atls_http_client_config *config, atls_http_answered *answered, void *ctx,
+	struct atls_error *err);
+
+/* Gives up a request that is under way. Null is allowed. */
+void atls_http_channel_free(struct atls_http_channel *channel);
+
+/* Another URL from the next request on. */
+int atls_http_channel_url(struct atls_http_channel *channel, const char *url);
+
+/* POSTs len bytes, which must stay until the answer; answered is called once, from the event base.
+ * 0 or ATLS_E_MEMORY. */
+int atls_http_post(
+	struct atls_http_channel *channel, const char *content_type, const void *body, size_t len);
+
+/* Forgets the cookies of this channel. The first ones that come are kept for good. */
+void atls_http_channel_forget(struct atls_http_channel *channel);
+
+/* The certificates that the outer TLS showed on the connection of the last request, leaf first, as
+ * PEM; 0 if there were none. The caller frees each and the array. */
+unsigned atls_http_outer_chain(struct atls_http_channel *channel, char ***pem);
+
+/* The channel's curl handle, for its questions about the last request. */
+CURL *atls_http_channel_easy(struct atls_http_channel *channel);
+
+/* "2", "1.1": the HTTP version of the last answer. */
+const char *atls_http_version(const struct atls_http_channel *channel);
+
+#endif
