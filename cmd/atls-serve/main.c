@@ -1,0 +1,299 @@
+#include "service.h"
+
+#include "cli/creds.h"
+#include "cli/exit.h"
+#include "cli/portfile.h"
+#include "core/err.h"
+#include "net/address.h"
+#include "net/listen.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define EXPIRE_MS 500
+/* After close_notify went out, for clients to fetch it. */
+#define CLOSE_MS 2000
+/* Descriptors that are neither a session's nor a connection's. */
+#define OTHER_DESCRIPTORS 64
+
+struct server {
+	struct service service;
+	struct event *expire;
+	struct event *signals[2];
+	struct event *grace;
+	bool closing;
+	int signal;
+};
+
+static void on_expire(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	service_expire(ctx);
+}
+
+static void set_timer(struct event *timer, uint64_t ms)
+{
+	const struct timeval wait = {
+		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	event_add(timer, &wait);
+}
+
+/* Grace is over: first close_notify, and then, whoever fetched it or not, the end. */
+static void on_grace(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	struct server *server = ctx;
+	if (server->closing) {
+		event_base_loopbreak(server->service.base);
+		return;
+	}
+	server->closing = true;
+	set_timer(server->grace, CLOSE_MS);
+	service_close_all(&server->service);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	(void)what;
+	struct server *server = ctx;
+	struct service *service = &server->service;
+	if (server->signal) {
+		event_base_loopbreak(service->base);
+		return;
+	}
+	server->signal = (int)number;
+	atls_log(&service->log, ATLS_LOG_NOTICE, "going down: %u sessions get %.1f s",
+		atls_sessions_count(service->sessions), (double)service->settings.grace_ms / 1000);
+	set_timer(server->grace, service->settings.grace_ms);
+	service_drain(service);
+}
+
+/* The last answers still have to leave. */
+static void on_idle(struct service *service)
+{
+	const struct timeval moment = {.tv_usec = 100000};
+	event_base_loopexit(service->base, &moment);
+}
+
+static char *read_pem(const char *name, struct atls_error *err)
+{
+	gnutls_datum_t text = {NULL, 0};
+	int rc = gnutls_load_file(name, &text);
+	if (rc < 0) {
+		atls_error_set(
+			err, ATLS_E_LOCAL, "cannot read '%s' (%s)", name, gnutls_strerror(rc));
+		return NULL;
+	}
+	return (char *)text.data;
+}
+
+/* "[SCHEME://][ADDR:]PORT" */
+static int listen_at(struct service *service, const char *spec, const char *cert, const char *key,
+	unsigned *port, struct atls_error *err)
+{
+	bool https = strncmp(spec, "https://", 8) == 0;
+	bool http = strncmp(spec, "http://", 7) == 0;
+	char *copy = strdup(spec + (https ? 8 : http ? 7 : 0));
+	struct atls_http_listen where = {.cert = http ? NULL : cert, .key = key};
+	char *host, *number;
+	int rc;
+	if (!copy)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory");
+	if (https && !cert) {
+		rc = atls_error_set(err, ATLS_E_USAGE, "--listen '%s' needs --outer-cert", spec);
+	} else if (!atls_host_port_split(copy, &host, &number)) {
+		rc = atls_error_set(
+			err, ATLS_E_USAGE, "--listen '%s' is not [SCHEME://][ADDR:]PORT", spec);
+	} else {
+		where.host = host;
+		where.port = number;
+		rc = atls_http_server_listen(service->http, &where, port, err);
+		if (!rc)
+			atls_log(&service->log, ATLS_LOG_NOTICE, "listening on %s://%s:%u",
+				where.cert ? "https" : "http", host ? host : "*", *port);
+	}
+	free(copy);
+	return rc;
+}
+
+static int listen_all(struct service *service, struct atls_error *err)
+{
+	const struct settings *settings = &service->settings;
+	unsigned ports[LISTEN_SPECS_MAX];
+	char *cert = NULL, *key = NULL;
+	int rc = ATLS_OK;
+	if (settings->outer_cert) {
+		cert = read_pem(settings->outer_cert, err);
+		key = read_pem(
+			settings->outer_key ? settings->outer_key : settings->outer_cert, err);
+		rc = err->code;
+	}
+	for (unsigned i = 0; i < settings->listen_count && !rc; i++)
+		rc = listen_at(service, settings->listen[i], cert, key, &ports[i], err);
+	if (key)
+		explicit_bzero(key, strlen(key));
+	gnutls_free(cert);
+	gnutls_free(key);
+	if (!rc && settings->port_file)
+		rc = atls_port_file(settings->port_file, ports, settings->listen_count, err);
+	return rc;
+}
+
+/* Descriptors: one of each session, the rest for connections. */
+static unsigned connections_max(const struct service *service, struct atls_error *err)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		limit.rlim_cur = 1024;
+	uint64_t reserved = service->settings.max_sessions + OTHER_DESCRIPTORS;
+	if (limit.rlim_cur < reserved + reserved / 4) {
+		atls_error_set(err, ATLS_E_LOCAL,
+			"%llu descriptors are too few for %llu sessions and their connections",
+			(unsigned long long)limit.rlim_cur,
+			(unsigned long long)service->settings.max_sessions);
+		atls_error_hint(err, "raise the limit (ulimit -n) or lower --max-sessions");
+		return 0;
+	}
+	uint64_t rest = (limit.rlim_cur - reserved) / service->settings.listen_count;
+	return rest > 100000 ? 100000 : (unsigned)rest;
+}
+
+static int make_http(struct service *service, struct atls_error *err)
+{
+	const struct settings *settings = &service->settings;
+	const struct atls_session_limits limits = {
+		.sessions_max = (unsigned)settings->max_sessions,
+		.per_peer_max = (unsigned)settings->max_sessions_per_address,
+		.opening_ms = (int64_t)settings->handshake_ms,
+		.idle_ms = (int64_t)settings->idle_ms,
+		.linger_ms = LINGER_MS,
+	};
+	const struct atls_http_server_config config = {
+		.base = service->base,
+		.body_max = (size_t)settings->max_body,
+		.connections_max = connections_max(service, err),
+		.request_ms = (int64_t)settings->request_ms,
+		.admit = service_admit,
+		.ready = service_ready,
+		.done = service_done,
+		.ctx = service,
+	};
+	if (config.connections_max == 0)
+		return err->code;
+	service->sessions = atls_sessions_new(&limits);
+	if (!service->sessions)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for sessions");
+	service->http = atls_http_server_new(&config, err);
+	return service->http ? ATLS_OK : err->code;
+}
+
+static int make_priorities(struct service *service, struct atls_error *err)
+{
+	const char *max = service->settings.tls_max;
+	bool old = max && strcmp(max, "1.2") == 0;
+	int rc = gnutls_priority_init2(&service->priorities,
+		old ? "-VERS-ALL:+VERS-TLS1.2" : "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL,
+		GNUTLS_PRIORITY_INIT_DEF_APPEND);
+	if (rc < 0)
+		return atls_error_set(err, ATLS_E_LOCAL,
+			"inner TLS: the system's TLS settings leave nothing to use (%s)",
+			gnutls_strerror(rc));
+	return ATLS_OK;
+}
+
+static int make_events(struct server *server, struct atls_error *err)
+{
+	static const int numbers[2] = {SIGTERM, SIGINT};
+	const struct timeval interval = {.tv_usec = EXPIRE_MS * 1000};
+	struct event_base *base = server->service.base;
+	server->expire = event_new(base, -1, EV_PERSIST, on_expire, &server->service);
+	server->grace = event_new(base, -1, 0, on_grace, server);
+	bool done = server->expire && server->grace && event_add(server->expire, &interval) == 0;
+	for (int i = 0; i < 2 && done; i++) {
+		server->signals[i] = evsignal_new(base, numbers[i], on_signal, server);
+		done = server->signals[i] && event_add(server->signals[i], NULL) == 0;
+	}
+	return done ? ATLS_OK : atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
+}
+
+static int prepare(struct server *server, struct atls_creds *creds, struct atls_error *err)
+{
+	struct service *service = &server->service;
+	const struct atls_creds_files files = {
+		.cert = service->settings.cert,
+		.key = service->settings.key,
+		.cacert = service->settings.cacert,
+	};
+	int rc = atls_creds_load(creds, &files, err);
+	if (!rc)
+		rc = make_priorities(service, err);
+	if (!rc)
+		rc = atls_address_resolve(service->settings.backend, &service->backend, err);
+	if (rc)
+		return rc;
+	service->credentials = creds->credentials;
+	service->policy.anchors = creds->anchors;
+	service->policy.purpose = GNUTLS_KP_TLS_WWW_CLIENT;
+	service->idle = on_idle;
+	service->base = event_base_new();
+	if (!service->base)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
+	rc = make_events(server, err);
+	if (!rc)
+		rc = make_http(service, err);
+	return rc ? rc : listen_all(service, err);
+}
+
+static void server_free(struct server *server)
+{
+	struct service *service = &server->service;
+	service_free(service);
+	if (server->expire)
+		event_free(server->expire);
+	if (server->grace)
+		event_free(server->grace);
+	for (int i = 0; i < 2; i++)
+		if (server->signals[i])
+			event_free(server->signals[i]);
+	if (service->base)
+		event_base_free(service->base);
+	if (service->priorities)
+		gnutls_priority_deinit(service->priorities);
+	atls_address_free(service->backend);
+}
+
+int main(int argc, char **argv)
+{
+	struct server server = {0};
+	struct service *service = &server.service;
+	struct atls_creds creds = {0};
+	struct atls_error err = {0};
+	int code = ATLS_EXIT_OK;
+	signal(SIGPIPE, SIG_IGN);
+	if (settings_read(&service->settings, argc, argv, &code))
+		return code;
+	service->log = (struct atls_log){
+		.tool = atls_serve_tool.name, .level = service->settings.level, .timestamps = true};
+	if (prepare(&server, &creds, &err)) {
+		atls_log_error(&service->log, &err);
+		code = atls_exit_code(err.code);
+	} else {
+		event_base_dispatch(service->base);
+		if (server.signal == SIGINT)
+			code = ATLS_EXIT_SIGNAL + SIGINT;
+	}
+	server_free(&server);
+	atls_creds_free(&creds);
+	return code;
+}

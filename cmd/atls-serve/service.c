@@ -1,0 +1,325 @@
+#include "service.h"
+
+#include "core/err.h"
+#include "net/clock.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COOKIE "atls"
+/* A body so short is let in when buffers are full: polls empty them. */
+#define SMALL_BODY 4096u
+
+/* An HTTP request that is being answered. */
+struct pending {
+	struct service *service;
+	struct atls_http_request *request;
+	struct tunnel *tunnel; /* waits there, or null */
+	const struct atls_body_codec *codec;
+	const char *content_type; /* that it came with: JSON may be labelled application/atls */
+	TAILQ_ENTRY(pending) entry;
+};
+
+static bool known_path(const char *path)
+{
+	for (int i = 0; i < ATLS_ENCODINGS; i++)
+		if (strcmp(path, atls_body_codec((enum atls_encoding)i)->path) == 0)
+			return true;
+	return false;
+}
+
+static int encoding_of(const struct atls_http_request *request)
+{
+	const char *type = atls_http_request_header(request, "Content-Type");
+	return type ? atls_encoding_by_type(type) : -1;
+}
+
+unsigned service_admit(
+	void *ctx, struct atls_http_request *request, size_t room, struct atls_http_header *extra)
+{
+	const struct service *service = ctx;
+	if (!known_path(atls_http_request_path(request)))
+		return 404;
+	if (strcmp(atls_http_request_method(request), "POST") != 0) {
+		*extra = (struct atls_http_header){"Allow", "POST"};
+		return 405;
+	}
+	if (encoding_of(request) < 0)
+		return 415;
+	if (room > SMALL_BODY && service->buffered + room > service->settings.max_buffered) {
+		*extra = (struct atls_http_header){"Retry-After", "1"};
+		return 503;
+	}
+	return 0;
+}
+
+/* A refusal, with a line for the person who reads it. */
+static void refuse(
+	struct pending *pending, unsigned status, const char *retry_after, const char *why)
+{
+	const struct atls_http_header headers[] = {
+		{"Content-Type", "text/plain; charset=utf-8"}, {"Retry-After", retry_after}};
+	char *text = NULL;
+	int len = asprintf(&text, "atls-serve: %s\n", why);
+	atls_log(&pending->service->log, ATLS_LOG_VERBOSE, "status %u for %s: %s", status,
+		atls_http_request_peer(pending->request), why);
+	atls_http_reply(pending->request, status, headers, retry_after ? 2 : 1,
+		len < 0 ? NULL : text, len < 0 ? 0 : (size_t)len);
+}
+
+/* The cookie that names a session; the attributes are those of protocol rules 4.7. */
+static void make_cookie(const struct pending *pending, const char *id, char *text, size_t cap)
+{
+	snprintf(text, cap, COOKIE "=%s; Path=/; HttpOnly; SameSite=Lax%s", id,
+		atls_http_request_secure(pending->request) ? "; Secure" : "");
+}
+
+/* Answers in kind. The session is named in each answer, so that whoever lost the first still learns
+ * it, and a load balancer sees it. */
+static void reply(struct pending *pending, const char *id, const uint8_t *bytes, size_t len)
+{
+	char cookie[128];
+	size_t size = pending->codec->encoded_size(id, len);
+	uint8_t *body = malloc(size ? size : 1);
+	make_cookie(pending, id, cookie, sizeof cookie);
+	const struct atls_http_header headers[] = {
+		{"Content-Type", pending->content_type}, {"Set-Cookie", cookie}};
+	if (!body) {
+		refuse(pending, 503, "1", "out of memory");
+		return;
+	}
+	pending->codec->encode(id, len ? bytes : NULL, len, body);
+	atls_log(&pending->service->log, ATLS_LOG_DEBUG, "session %.*s: answer of %zu TLS bytes",
+		ATLS_ID_SHORT, id, len);
+	atls_http_reply(pending->request, 200, headers, 2, body, size);
+	explicit_bzero(cookie, sizeof cookie);
+}
+
+bool service_waits(const struct tunnel *tunnel)
+{
+	return !TAILQ_EMPTY(&tunnel->waiting);
+}
+
+void service_answer(struct tunnel *tunnel, size_t len, bool final)
+{
+	const uint8_t *bytes;
+	(void)atls_engine_output(tunnel->session->engine, &bytes);
+	while (!TAILQ_EMPTY(&tunnel->waiting)) {
+		struct pending *pending = TAILQ_FIRST(&tunnel->waiting);
+		TAILQ_REMOVE(&tunnel->waiting, pending, entry);
+		pending->tunnel = NULL;
+		reply(pending, tunnel->session->id, bytes, len);
+	}
+	atls_session_answered(tunnel->session, len, final);
+}
+
+static struct atls_engine *make_engine(struct service *service, struct atls_error *err)
+{
+	const struct atls_engine_config config = {
+		.role = ATLS_SERVER,
+		.credentials = service->credentials,
+		.priorities = service->priorities,
+		.require_certificate = service->settings.cacert != NULL,
+		.verify = service->settings.cacert ? atls_policy_verify : NULL,
+		.verify_ctx = &service->policy,
+	};
+	return atls_engine_new(&config, err);
+}
+
+/* A session for a first request, or null after a refusal. */
+static struct atls_session *open_session(struct pending *pending)
+{
+	struct service *service = pending->service;
+	struct atls_session *session = NULL;
+	struct atls_error err = {0};
+	struct atls_engine *engine = make_engine(service, &err);
+	if (!engine) {
+		refuse(pending, 503, "1", err.text);
+		return NULL;
+	}
+	int rc = atls_session_open(service->sessions, engine,
+		atls_http_request_peer(pending->request), atls_now_ms(), &session, &err);
+	if (rc) {
+		atls_engine_free(engine);
+		atls_log(&service->log, ATLS_LOG_NOTICE, "refused a session: %s", err.text);
+		refuse(pending, rc == ATLS_E_AGAIN ? 429 : 503, "5", err.text);
+		return NULL;
+	}
+	if (!tunnel_new(service, session)) {
+		atls_session_remove(service->sessions, session);
+		refuse(pending, 503, "1", "out of memory for a session");
+		return NULL;
+	}
+	return session;
+}
+
+/* The session that a request names, or a new one; null after a refusal. */
+static struct atls_session *choose_session(
+	struct pending *pending, const struct atls_body *body, const char *id, size_t id_len)
+{
+	if (id) {
+		struct atls_session *session =
+			atls_session_find(pending->service->sessions, id, id_len);
+		if (!session)
+			refuse(pending, 422, NULL, "this session is not known here");
+		return session;
+	}
+	if (!atls_session_may_begin(body->records, body->len)) {
+		refuse(pending, 422, NULL,
+			"the request names no session, and its body does not begin one");
+		return NULL;
+	}
+	if (pending->service->draining) {
+		refuse(pending, 503, "10", "the service is going down");
+		return NULL;
+	}
+	return open_session(pending);
+}
+
+static void offer(
+	struct pending *pending, struct atls_session *session, const struct atls_body *body)
+{
+	struct tunnel *tunnel = session->user;
+	switch (atls_session_offer(session, body->records, body->len, atls_now_ms())) {
+	case ATLS_OFFER_REPEAT:
+		reply(pending, session->id, atls_buf_bytes(&session->answer), session->answer.len);
+		return;
+	case ATLS_OFFER_UNKNOWN:
+		refuse(pending, 422, NULL, "this session is over");
+		return;
+	case ATLS_OFFER_FULL:
+		refuse(pending, 503, "1", "the backend does not take what is here already");
+		return;
+	case ATLS_OFFER_TAKEN:
+		tunnel->bulk = body->len >= BULK_BYTES;
+		break;
+	case ATLS_OFFER_POLL:
+		tunnel->bulk = false;
+		break;
+	case ATLS_OFFER_PENDING:
+		break;
+	}
+	pending->tunnel = tunnel;
+	TAILQ_INSERT_TAIL(&tunnel->waiting, pending, entry);
+	atls_http_request_body_done(pending->request);
+	tunnel_pump(tunnel);
+}
+
+/* JSON may be labelled as binary (draft -00 section 7.2). Only a first body tells: later ones may
+ * be cut anywhere, and so begin with any byte. */
+static const struct atls_body_codec *codec_of(
+	const struct pending *pending, const char *cookie, const uint8_t *bytes, size_t len)
+{
+	const struct atls_body_codec *codec =
+		atls_body_codec((enum atls_encoding)encoding_of(pending->request));
+	if (codec->session_in_body || !atls_body_is_json(bytes, len))
+		return codec;
+	const struct atls_session *session =
+		cookie ? atls_session_find(pending->service->sessions, cookie, strlen(cookie))
+		       : NULL;
+	return !session || session->json ? atls_body_codec(ATLS_JSON) : codec;
+}
+
+static void serve(struct pending *pending)
+{
+	struct atls_body body = {0};
+	struct atls_error err = {0};
+	size_t len;
+	uint8_t *bytes = atls_http_request_body(pending->request, &len);
+	const char *cookie = atls_http_request_cookie(pending->request, COOKIE);
+	pending->codec = codec_of(pending, cookie, bytes, len);
+	if (pending->codec->decode(bytes, len, &body, &err)) {
+		refuse(pending, 400, NULL, err.text);
+		return;
+	}
+	if (!body.records) {
+		refuse(pending, 400, NULL, "protocol: JSON body: it has no member 'records'");
+		return;
+	}
+	bool json = pending->codec->session_in_body;
+	const char *id = json ? body.session : cookie;
+	size_t id_len = json ? body.session_len : cookie ? strlen(cookie) : 0;
+	struct atls_session *session = choose_session(pending, &body, id, id_len);
+	if (!session)
+		return;
+	session->json = json;
+	offer(pending, session, &body);
+}
+
+void service_ready(void *ctx, struct atls_http_request *request)
+{
+	struct pending *pending = calloc(1, sizeof *pending);
+	if (!pending) {
+		atls_http_reply(request, 503, NULL, 0, NULL, 0);
+		return;
+	}
+	pending->service = ctx;
+	pending->request = request;
+	pending->content_type =
+		atls_body_codec((enum atls_encoding)encoding_of(request))->content_type;
+	*atls_http_request_user(request) = pending;
+	serve(pending);
+}
+
+void service_done(void *ctx, struct atls_http_request *request)
+{
+	(void)ctx;
+	struct pending *pending = *atls_http_request_user(request);
+	if (!pending)
+		return;
+	if (pending->tunnel)
+		TAILQ_REMOVE(&pending->tunnel->waiting, pending, entry);
+	free(pending);
+}
+
+static void expire(void *ctx, struct atls_session *session, const char *why)
+{
+	(void)ctx;
+	tunnel_drop(session->user, why);
+}
+
+void service_expire(struct service *service)
+{
+	atls_sessions_expire(service->sessions, atls_now_ms(), expire, service);
+}
+
+void service_drain(struct service *service)
+{
+	service->draining = true;
+	if (atls_sessions_count(service->sessions) == 0)
+		service->idle(service);
+}
+
+static void close_one(void *ctx, struct atls_session *session)
+{
+	(void)ctx;
+	struct tunnel *tunnel = session->user;
+	atls_error_set(&tunnel->error, ATLS_E_LOCAL, "the service is going down");
+	tunnel->backend_eof = tunnel->up_dead = true;
+	if (atls_engine_close(session->engine) == ATLS_OK)
+		tunnel_pump(tunnel);
+	else
+		tunnel_drop(tunnel, "the service is going down");
+}
+
+void service_close_all(struct service *service)
+{
+	atls_sessions_each(service->sessions, close_one, NULL);
+}
+
+static void forget(void *ctx, struct atls_session *session)
+{
+	(void)ctx;
+	tunnel_drop(session->user, "the service went down");
+}
+
+void service_free(struct service *service)
+{
+	if (service->sessions)
+		atls_sessions_each(service->sessions, forget, NULL);
+	atls_http_server_free(service->http);
+	if (service->sessions)
+		atls_sessions_expire(service->sessions, INT64_MAX, expire, service);
+	atls_sessions_free(service->sessions);
+}

@@ -1,0 +1,102 @@
+/* The service: HTTP requests to sessions, and each session to the backend. */
+#ifndef ATLS_SERVE_SERVICE_H
+#define ATLS_SERVE_SERVICE_H
+
+#include "options.h"
+
+#include "core/session.h"
+#include "net/http_server.h"
+#include "trust/policy.h"
+
+#include <netdb.h>
+#include <sys/queue.h>
+
+#define ANSWER_BYTES   (256u << 10) /* TLS bytes in one answer */
+#define BULK_BYTES     (16u << 10)  /* a body of this size has more behind it: it is not held */
+#define INPUT_SOFT_MAX (1u << 20)   /* undelivered input above which answers wait for the backend */
+#define LINGER_MS      60000        /* of a finished session */
+
+struct service {
+	struct settings settings;
+	struct atls_log log;
+	struct event_base *base;
+	struct atls_http_server *http;
+	struct atls_sessions *sessions;
+	gnutls_certificate_credentials_t credentials;
+	gnutls_priority_t priorities;
+	struct atls_policy policy; /* for client certificates */
+	struct addrinfo *backend;
+	uint64_t buffered; /* bytes that all tunnels hold */
+	bool draining;
+	void (*idle)(struct service *service); /* draining, and the last session ended */
+};
+
+struct pending;
+
+/* A session and its connection to the backend. */
+struct tunnel {
+	struct service *service;
+	struct atls_session *session;
+	TAILQ_HEAD(, pending) waiting; /* requests that wait for an answer */
+	bool bulk;                     /* the last body was a large one */
+	bool held_out;                 /* the hold is over: answer with what there is */
+	struct event *hold;
+
+	int fd; /* the backend's, or -1 */
+	const struct addrinfo *next_address;
+	struct event *readable, *writable, *connecting;
+	bool connected;
+	bool backend_eof;  /* its end was read */
+	bool backend_shut; /* our end was sent */
+	bool up_dead;      /* the backend takes no more */
+	uint8_t *chunk;    /* plaintext on its way to the backend */
+	size_t chunk_at, chunk_len;
+
+	bool told; /* the log says what was negotiated */
+	uint64_t accounted;
+	uint64_t up, down;
+	struct atls_error error; /* why it ended, if not by both sides' close */
+};
+
+/* The callbacks of http_server.h, with a service as their context. */
+unsigned service_admit(void *service, struct atls_http_request *request, size_t room,
+	struct atls_http_header *extra);
+void service_ready(void *service, struct atls_http_request *request);
+void service_done(void *service, struct atls_http_request *request);
+
+/* Whether requests wait for this tunnel's answer. */
+bool service_waits(const struct tunnel *tunnel);
+/* Answers all that wait with the first len bytes of the engine's output. */
+void service_answer(struct tunnel *tunnel, size_t len, bool final);
+
+/* Ends what is past its time. To be called now and then. */
+void service_expire(struct service *service);
+
+/* Stops taking sessions; idle() is called when none is left. */
+void service_drain(struct service *service);
+/* Ends all sessions with close_notify. */
+void service_close_all(struct service *service);
+/* Drops everything. */
+void service_free(struct service *service);
+
+/* A tunnel for a new session: takes the session's user pointer. Null: memory. */
+struct tunnel *tunnel_new(struct service *service, struct atls_session *session);
+/* Moves what can be moved, and answers if it is time to. The tunnel may be gone afterwards. */
+void tunnel_pump(struct tunnel *tunnel);
+/* Ends the session: with an alert that the next request gets. */
+void tunnel_abort(struct tunnel *tunnel, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+/* Ends and logs it; the session stays as a finished one if remember, else it is gone. */
+void tunnel_end(struct tunnel *tunnel, bool remember);
+/* The client fell silent or took too long: the backend is told by a reset. */
+void tunnel_drop(struct tunnel *tunnel, const char *why);
+
+/* The connection to the backend. */
+void backend_connect(struct tunnel *tunnel);
+/* Plaintext from the engine to the backend, and from the backend to the engine. */
+void backend_push(struct tunnel *tunnel);
+void backend_pull(struct tunnel *tunnel);
+/* Closes it: by a reset if the stream was cut. */
+void backend_close(struct tunnel *tunnel, bool reset);
+
+#endif

@@ -1,0 +1,193 @@
+#include "service.h"
+
+#include "core/err.h"
+#include "net/clock.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHUNK (64u << 10)
+
+static void on_hold(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	struct tunnel *tunnel = ctx;
+	tunnel->held_out = true;
+	tunnel_pump(tunnel);
+}
+
+struct tunnel *tunnel_new(struct service *service, struct atls_session *session)
+{
+	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
+	if (!tunnel)
+		return NULL;
+	tunnel->service = service;
+	tunnel->session = session;
+	tunnel->fd = -1;
+	TAILQ_INIT(&tunnel->waiting);
+	tunnel->hold = event_new(service->base, -1, 0, on_hold, tunnel);
+	tunnel->chunk = malloc(CHUNK);
+	if (!tunnel->hold || !tunnel->chunk) {
+		if (tunnel->hold)
+			event_free(tunnel->hold);
+		free(tunnel->chunk);
+		free(tunnel);
+		return NULL;
+	}
+	session->user = tunnel;
+	return tunnel;
+}
+
+static void account(struct tunnel *tunnel, uint64_t bytes)
+{
+	tunnel->service->buffered += bytes - tunnel->accounted;
+	tunnel->accounted = bytes;
+}
+
+static void tell_open(struct tunnel *tunnel)
+{
+	const struct atls_session *session = tunnel->session;
+	tunnel->told = true;
+	gnutls_session_t tls = atls_engine_session(session->engine);
+	char *suite = gnutls_session_get_desc(tls);
+	char name[256] = "";
+	size_t len = sizeof name;
+	unsigned type;
+	if (gnutls_server_name_get(tls, name, &len, &type, 0) < 0)
+		name[0] = '\0';
+	atls_log(&tunnel->service->log, ATLS_LOG_NOTICE,
+		"session %.*s: open from %s, %s%s%s, %llu exchanges", ATLS_ID_SHORT, session->id,
+		session->peer, suite ? suite : "?", name[0] ? ", name " : "", name,
+		(unsigned long long)session->exchanges);
+	gnutls_free(suite);
+}
+
+static void tell_end(const struct tunnel *tunnel)
+{
+	const struct atls_session *session = tunnel->session;
+	const struct atls_error *err = session->engine ? atls_engine_error(session->engine) : NULL;
+	const char *why = tunnel->error.code ? tunnel->error.text
+			  : err && err->code ? err->text
+			  : tunnel->up_dead  ? "the backend closed before the client did"
+					     : "closed by both sides";
+	atls_log(&tunnel->service->log, ATLS_LOG_NOTICE,
+		"session %.*s: %s after %.1f s, %llu exchanges, %llu bytes up, %llu down: %s",
+		ATLS_ID_SHORT, session->id, tunnel->told ? "ended" : "never opened, ended",
+		(double)(atls_now_ms() - session->opened) / 1000,
+		(unsigned long long)session->exchanges, (unsigned long long)tunnel->up,
+		(unsigned long long)tunnel->down, why);
+}
+
+void tunnel_abort(struct tunnel *tunnel, const char *format, ...)
+{
+	char text[ATLS_ERROR_TEXT];
+	va_list args;
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	atls_error_set(&tunnel->error, ATLS_E_LOCAL, "%s", text);
+	atls_engine_abort(tunnel->session->engine, GNUTLS_A_INTERNAL_ERROR, &tunnel->error);
+}
+
+void tunnel_end(struct tunnel *tunnel, bool remember)
+{
+	struct service *service = tunnel->service;
+	struct atls_session *session = tunnel->session;
+	const struct atls_error *err = session->engine ? atls_engine_error(session->engine) : NULL;
+	tell_end(tunnel);
+	backend_close(tunnel, tunnel->error.code || (err && err->code));
+	account(tunnel, 0);
+	event_free(tunnel->hold);
+	explicit_bzero(tunnel->chunk, CHUNK);
+	free(tunnel->chunk);
+	free(tunnel);
+	session->user = NULL;
+	if (remember)
+		atls_session_finish(service->sessions, session, atls_now_ms());
+	else
+		atls_session_remove(service->sessions, session);
+	if (service->draining && atls_sessions_count(service->sessions) == 0)
+		service->idle(service);
+}
+
+void tunnel_drop(struct tunnel *tunnel, const char *why)
+{
+	atls_error_set(&tunnel->error, ATLS_E_NETWORK, "%s", why);
+	if (service_waits(tunnel))
+		service_answer(tunnel, 0, false);
+	tunnel_end(tunnel, false);
+}
+
+/* Whether all is said in both directions, and only has to be delivered. */
+static bool is_over(const struct tunnel *tunnel)
+{
+	unsigned state = atls_engine_state(tunnel->session->engine);
+	if (state & ATLS_FAILED)
+		return true;
+	if (!atls_engine_closed(tunnel->session->engine))
+		return false;
+	return tunnel->up_dead || (tunnel->backend_shut && tunnel->chunk_len == 0);
+}
+
+/* Nothing is to be said: whether the answer waits for something all the same. */
+static bool worth_waiting(struct tunnel *tunnel)
+{
+	const struct atls_engine *engine = tunnel->session->engine;
+	if (!(atls_engine_state(engine) & ATLS_ESTABLISHED))
+		return false;
+	if (atls_engine_input_pending(engine) > INPUT_SOFT_MAX)
+		return true;
+	return !tunnel->held_out && !tunnel->bulk && !atls_engine_closed(engine);
+}
+
+/* Answers what waits if it is time to. True if the tunnel ended by that. */
+static bool answer(struct tunnel *tunnel)
+{
+	const uint8_t *bytes;
+	size_t len = atls_engine_output(tunnel->session->engine, &bytes);
+	bool over = is_over(tunnel);
+	if (!service_waits(tunnel)) {
+		/* A failed handshake's alert waits for nobody who could still want it. */
+		return false;
+	}
+	if (len == 0 && !over && worth_waiting(tunnel)) {
+		if (!tunnel->held_out && !event_pending(tunnel->hold, EV_TIMEOUT, NULL)) {
+			uint64_t ms = tunnel->service->settings.hold_ms;
+			const struct timeval wait = {.tv_sec = (time_t)(ms / 1000),
+				.tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+			event_add(tunnel->hold, &wait);
+		}
+		return false;
+	}
+	bool final = over && len <= ANSWER_BYTES;
+	event_del(tunnel->hold);
+	service_answer(tunnel, len < ANSWER_BYTES ? len : ANSWER_BYTES, final);
+	tunnel->held_out = false;
+	if (final)
+		tunnel_end(tunnel, true);
+	return final;
+}
+
+void tunnel_pump(struct tunnel *tunnel)
+{
+	struct atls_session *session = tunnel->session;
+	unsigned state = atls_engine_state(session->engine);
+	if (session->phase == ATLS_SESSION_OPENING && (state & ATLS_ESTABLISHED)) {
+		session->phase = ATLS_SESSION_OPEN;
+		tell_open(tunnel);
+		backend_connect(tunnel);
+	}
+	backend_push(tunnel);
+	backend_pull(tunnel);
+	if (answer(tunnel))
+		return;
+	/* The answer made room for more. */
+	backend_pull(tunnel);
+	const uint8_t *bytes;
+	account(tunnel, atls_engine_input_pending(session->engine) +
+				atls_engine_output(session->engine, &bytes) + session->answer.len +
+				tunnel->chunk_len);
+}
