@@ -1,0 +1,228 @@
+#include "forward.h"
+
+#include "relay.h"
+
+#include "cli/exit.h"
+#include "cli/portfile.h"
+#include "core/err.h"
+#include "net/clock.h"
+#include "net/listen.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <unistd.h>
+
+#define LISTENERS_MAX (FORWARDS_MAX * ATLS_LISTEN_MAX)
+/* When descriptors run out, accepting pauses. */
+#define PAUSE_MS 200
+
+struct forward {
+	struct client *client;
+	struct forwarder *owner;
+	struct relay *relay;
+	unsigned number;
+	int64_t since;
+	LIST_ENTRY(forward) entry;
+};
+
+struct forwarder {
+	struct client *client;
+	struct event *listeners[LISTENERS_MAX];
+	int fds[LISTENERS_MAX];
+	unsigned count;
+	unsigned ports[FORWARDS_MAX];
+	struct event *resume;
+	struct event *signals[2];
+	LIST_HEAD(, forward) open;
+	unsigned numbers;
+	bool ending;
+};
+
+static void ended(void *ctx, struct relay *relay, const struct atls_error *err)
+{
+	struct forward *forward = ctx;
+	struct forwarder *owner = forward->owner;
+	uint64_t up, down;
+	relay_bytes(relay, &up, &down);
+	atls_log(&forward->client->log, err->code ? ATLS_LOG_ERROR : ATLS_LOG_NOTICE,
+		"connection %u: ended after %.1f s, %llu bytes up, %llu down: %s", forward->number,
+		(double)(atls_now_ms() - forward->since) / 1000, (unsigned long long)up,
+		(unsigned long long)down, err->code ? err->text : "closed by both sides");
+	if (err->hint[0])
+		atls_log(&forward->client->log, ATLS_LOG_ERROR, "hint: %s", err->hint);
+	LIST_REMOVE(forward, entry);
+	relay_free(relay);
+	free(forward);
+	if (owner->ending && LIST_EMPTY(&owner->open))
+		event_base_loopbreak(owner->client->base);
+}
+
+static void take(struct forwarder *forwarder, int fd, const struct sockaddr *from)
+{
+	struct atls_error err = {0};
+	char peer[64];
+	struct forward *forward = calloc(1, sizeof *forward);
+	if (!forward) {
+		close(fd);
+		return;
+	}
+	forward->client = forwarder->client;
+	forward->owner = forwarder;
+	forward->number = ++forwarder->numbers;
+	forward->since = atls_now_ms();
+	atls_log(&forwarder->client->log, ATLS_LOG_NOTICE, "connection %u: from %s",
+		forward->number, atls_address_text(from, peer, sizeof peer));
+	forward->relay = relay_new(forwarder->client, fd, fd, ended, forward, &err);
+	if (!forward->relay) {
+		atls_log_error(&forwarder->client->log, &err);
+		free(forward);
+		return;
+	}
+	LIST_INSERT_HEAD(&forwarder->open, forward, entry);
+}
+
+static void set_listening(struct forwarder *forwarder, bool on)
+{
+	for (unsigned i = 0; i < forwarder->count; i++) {
+		if (on)
+			event_add(forwarder->listeners[i], NULL);
+		else
+			event_del(forwarder->listeners[i]);
+	}
+}
+
+static void on_connection(evutil_socket_t listener, short what, void *ctx)
+{
+	(void)what;
+	struct forwarder *forwarder = ctx;
+	struct sockaddr_storage from;
+	socklen_t len = sizeof from;
+	int fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		take(forwarder, fd, (struct sockaddr *)&from);
+	} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+		const struct timeval pause = {.tv_usec = PAUSE_MS * 1000};
+		atls_log(&forwarder->client->log, ATLS_LOG_ERROR, "cannot accept a connection: %s",
+			strerror(errno));
+		set_listening(forwarder, false);
+		event_add(forwarder->resume, &pause);
+	}
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	set_listening(ctx, true);
+}
+
+/* The first signal ends the sessions in order, a second one at once. */
+static void on_signal(evutil_socket_t signal, short what, void *ctx)
+{
+	(void)signal;
+	(void)what;
+	struct forwarder *forwarder = ctx;
+	if (forwarder->ending || LIST_EMPTY(&forwarder->open)) {
+		event_base_loopbreak(forwarder->client->base);
+		return;
+	}
+	forwarder->ending = true;
+	event_del(forwarder->resume);
+	set_listening(forwarder, false);
+	struct forward *forward;
+	LIST_FOREACH(forward, &forwarder->open, entry) relay_stop(forward->relay);
+}
+
+/* A port without an address means this machine only, as ssh has it. */
+static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_error *err)
+{
+	struct client *client = forwarder->client;
+	char *spec = strdup(client->settings.forwards[index]);
+	char *host, *port;
+	int fds[ATLS_LISTEN_MAX];
+	int count = ATLS_E_MEMORY;
+	if (spec && !atls_host_port_split(spec, &host, &port))
+		count = atls_error_set(err, ATLS_E_USAGE, "-L '%s' is not [ADDR:]PORT",
+			client->settings.forwards[index]);
+	else if (spec)
+		count = atls_listen(
+			host ? host : "localhost", port, fds, &forwarder->ports[index], err);
+	free(spec);
+	for (int i = 0; i < count; i++) {
+		struct event *event = event_new(
+			client->base, fds[i], EV_READ | EV_PERSIST, on_connection, forwarder);
+		forwarder->fds[forwarder->count] = fds[i];
+		forwarder->listeners[forwarder->count++] = event;
+		if (!event || event_add(event, NULL))
+			return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a listener");
+	}
+	if (count > 0)
+		atls_log(&client->log, ATLS_LOG_NOTICE, "listening on port %u",
+			forwarder->ports[index]);
+	return count < 0 ? count : ATLS_OK;
+}
+
+static int start(struct forwarder *forwarder, struct atls_error *err)
+{
+	static const int numbers[2] = {SIGINT, SIGTERM};
+	struct client *client = forwarder->client;
+	int rc = ATLS_OK;
+	for (unsigned i = 0; i < 2 && !rc; i++) {
+		forwarder->signals[i] =
+			evsignal_new(client->base, numbers[i], on_signal, forwarder);
+		if (!forwarder->signals[i] || event_add(forwarder->signals[i], NULL))
+			rc = ATLS_E_MEMORY;
+	}
+	forwarder->resume = event_new(client->base, -1, 0, on_resume, forwarder);
+	if (rc || !forwarder->resume)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
+	for (unsigned i = 0; i < client->settings.forward_count && !rc; i++)
+		rc = listen_at(forwarder, i, err);
+	if (!rc && client->settings.port_file)
+		rc = atls_port_file(client->settings.port_file, forwarder->ports,
+			client->settings.forward_count, err);
+	return rc;
+}
+
+static void stop(struct forwarder *forwarder)
+{
+	while (!LIST_EMPTY(&forwarder->open)) {
+		struct forward *forward = LIST_FIRST(&forwarder->open);
+		LIST_REMOVE(forward, entry);
+		relay_free(forward->relay);
+		free(forward);
+	}
+	for (unsigned i = 0; i < forwarder->count; i++) {
+		if (forwarder->listeners[i])
+			event_free(forwarder->listeners[i]);
+		close(forwarder->fds[i]);
+	}
+	for (unsigned i = 0; i < 2; i++)
+		if (forwarder->signals[i])
+			event_free(forwarder->signals[i]);
+	if (forwarder->resume)
+		event_free(forwarder->resume);
+	free(forwarder);
+}
+
+int forward_run(struct client *client)
+{
+	struct atls_error err = {0};
+	struct forwarder *forwarder = calloc(1, sizeof *forwarder);
+	if (!forwarder)
+		return ATLS_EXIT_LOCAL;
+	forwarder->client = client;
+	LIST_INIT(&forwarder->open);
+	int code = ATLS_EXIT_OK;
+	if (start(forwarder, &err)) {
+		atls_log_error(&client->log, &err);
+		code = atls_exit_code(err.code);
+	} else {
+		event_base_dispatch(client->base);
+	}
+	stop(forwarder);
+	return code;
+}

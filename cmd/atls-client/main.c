@@ -1,0 +1,245 @@
+#include "check.h"
+#include "forward.h"
+#include "relay.h"
+
+#include "cli/creds.h"
+#include "cli/exit.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* An exchange without a byte for this long is lost: longer than any server holds a poll. */
+#define STALL_S 35
+
+/* The run over standard input and output. */
+struct pipe_run {
+	struct client *client;
+	struct relay *relay;
+	int signal;
+	struct atls_error error;
+};
+
+static void pipe_ended(void *ctx, struct relay *relay, const struct atls_error *err)
+{
+	struct pipe_run *run = ctx;
+	uint64_t up, down;
+	relay_bytes(relay, &up, &down);
+	atls_log(&run->client->log, ATLS_LOG_VERBOSE, "%llu bytes up, %llu down",
+		(unsigned long long)up, (unsigned long long)down);
+	run->error = *err;
+	event_base_loopbreak(run->client->base);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+	(void)what;
+	struct pipe_run *run = ctx;
+	if (run->signal)
+		_exit(ATLS_EXIT_SIGNAL + (int)number);
+	run->signal = (int)number;
+	if (run->relay)
+		relay_stop(run->relay);
+	else
+		event_base_loopbreak(run->client->base);
+}
+
+static int pipe_run(struct client *client)
+{
+	struct pipe_run run = {.client = client};
+	run.relay = relay_new(client, STDIN_FILENO, STDOUT_FILENO, pipe_ended, &run, &run.error);
+	struct event *interrupt = evsignal_new(client->base, SIGINT, on_signal, &run);
+	struct event *terminate = evsignal_new(client->base, SIGTERM, on_signal, &run);
+	if (run.relay && interrupt && terminate) {
+		event_add(interrupt, NULL);
+		event_add(terminate, NULL);
+		event_base_dispatch(client->base);
+	}
+	if (interrupt)
+		event_free(interrupt);
+	if (terminate)
+		event_free(terminate);
+	relay_free(run.relay);
+	if (run.error.code)
+		atls_log_error(&client->log, &run.error);
+	return run.signal ? ATLS_EXIT_SIGNAL + run.signal : atls_exit_code(run.error.code);
+}
+
+static void on_max_time(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	struct client *client = ctx;
+	client->timed_out = true;
+	event_base_loopbreak(client->base);
+}
+
+static int run(struct client *client)
+{
+	struct event *limit = NULL;
+	uint64_t ms = client->settings.max_ms;
+	if (ms) {
+		const struct timeval wait = {
+			.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+		limit = event_new(client->base, -1, 0, on_max_time, client);
+		if (limit)
+			event_add(limit, &wait);
+	}
+	int code = client->settings.check           ? check_run(client)
+		   : client->settings.forward_count ? forward_run(client)
+						    : pipe_run(client);
+	if (limit)
+		event_free(limit);
+	if (!client->timed_out)
+		return code;
+	struct atls_error err = {0};
+	atls_error_set(&err, ATLS_E_NETWORK, "connection: not done within %.1f s (--max-time)",
+		(double)ms / 1000);
+	atls_log_error(&client->log, &err);
+	return ATLS_EXIT_NETWORK;
+}
+
+/* The host without the brackets of an IPv6 address, and whether there is a path. */
+static int read_url(struct client *client, struct atls_error *err)
+{
+	char *host = NULL, *path = NULL, *scheme = NULL;
+	CURLU *url = curl_url();
+	CURLUcode rc =
+		url ? curl_url_set(url, CURLUPART_URL, client->settings.url, CURLU_DEFAULT_SCHEME)
+		    : CURLUE_OUT_OF_MEMORY;
+	if (!rc)
+		rc = curl_url_get(url, CURLUPART_HOST, &host, 0);
+	if (!rc)
+		rc = curl_url_get(url, CURLUPART_PATH, &path, 0);
+	if (!rc)
+		rc = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+	if (rc) {
+		atls_error_set(err, ATLS_E_USAGE, "'%s' is not a URL (%s)", client->settings.url,
+			curl_url_strerror(rc));
+	} else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
+		atls_error_set(err, ATLS_E_USAGE, "'%s' is neither an http nor an https URL",
+			client->settings.url);
+	} else {
+		size_t len = strlen(host);
+		bool brackets = len > 2 && host[0] == '[';
+		client->host = brackets ? strndup(host + 1, len - 2) : strdup(host);
+		client->path_given = strcmp(path, "/") != 0;
+	}
+	curl_free(host);
+	curl_free(path);
+	curl_free(scheme);
+	curl_url_cleanup(url);
+	return err->code;
+}
+
+static int make_priorities(struct client *client, struct atls_error *err)
+{
+	const char *max = client->settings.tls_max;
+	bool old = max && strcmp(max, "1.2") == 0;
+	int rc = gnutls_priority_init2(&client->priorities,
+		old ? "-VERS-ALL:+VERS-TLS1.2" : "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL,
+		GNUTLS_PRIORITY_INIT_DEF_APPEND);
+	if (rc < 0)
+		return atls_error_set(err, ATLS_E_LOCAL,
+			"inner TLS: the system's TLS settings leave nothing to use (%s)",
+			gnutls_strerror(rc));
+	return ATLS_OK;
+}
+
+static void set_way(struct client *client)
+{
+	const struct settings *settings = &client->settings;
+	client->way = (struct atls_http_client_config){
+		.url = settings->url,
+		.proxy = settings->proxy,
+		.proxy_user = settings->proxy_user,
+		.interface = settings->interface,
+		.outer_cacert = settings->outer_cacert,
+		.outer_pins = settings->outer_pins,
+		.headers = settings->headers,
+		.resolve = settings->resolve,
+		.connect_to = settings->connect_to,
+		.ip_version = settings->ip_version,
+		.connect_ms = (long)settings->connect_ms,
+		.stall_s = STALL_S,
+		.outer_verify = settings->outer_verify,
+	};
+}
+
+static int prepare(struct client *client, struct atls_creds *creds, struct atls_error *err)
+{
+	struct settings *settings = &client->settings;
+	const struct atls_creds_files files = {
+		.cert = settings->cert,
+		.key = settings->key,
+		.cacert = settings->cacert,
+		.system_trust = !settings->policy.chain_unchecked,
+	};
+	int rc = read_url(client, err);
+	if (!rc)
+		rc = atls_creds_load(creds, &files, err);
+	if (!rc)
+		rc = make_priorities(client, err);
+	if (rc)
+		return rc;
+	client->credentials = creds->credentials;
+	client->name = strdup(settings->servername ? settings->servername : client->host);
+	client->policy = settings->policy;
+	client->policy.anchors = creds->anchors;
+	client->policy.name = client->name;
+	client->policy.purpose = GNUTLS_KP_TLS_WWW_SERVER;
+	set_way(client);
+	client->base = event_base_new();
+	if (!client->base || !client->name)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
+	client->http = atls_http_client_new(client->base, err);
+	return client->http ? ATLS_OK : err->code;
+}
+
+static void client_free(struct client *client)
+{
+	atls_http_client_free(client->http);
+	if (client->base)
+		event_base_free(client->base);
+	if (client->priorities)
+		gnutls_priority_deinit(client->priorities);
+	free(client->host);
+	free(client->name);
+	settings_free(&client->settings);
+}
+
+int main(int argc, char **argv)
+{
+	struct client client = {0};
+	struct atls_creds creds = {0};
+	struct atls_error err = {0};
+	int code = ATLS_EXIT_OK;
+	signal(SIGPIPE, SIG_IGN);
+	if (settings_read(&client.settings, argc, argv, &code)) {
+		settings_free(&client.settings);
+		return code;
+	}
+	client.log =
+		(struct atls_log){.tool = atls_client_tool.name, .level = client.settings.level};
+	/* A closed one would be taken by the next descriptor that is opened. */
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0 || fcntl(STDOUT_FILENO, F_GETFD) < 0)
+		atls_error_set(&err, ATLS_E_LOCAL, "standard input and output: one is closed");
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (err.code || prepare(&client, &creds, &err)) {
+		atls_log_error(&client.log, &err);
+		code = atls_exit_code(err.code);
+	} else {
+		if (client.policy.chain_unchecked)
+			atls_log(&client.log, ATLS_LOG_ERROR,
+				"warning: --insecure-inner: nobody checks who the service is");
+		code = run(&client);
+	}
+	client_free(&client);
+	atls_creds_free(&creds);
+	curl_global_cleanup();
+	return code;
+}

@@ -1,0 +1,57 @@
+#ifndef ATLS_CLIENT_OPTIONS_H
+#define ATLS_CLIENT_OPTIONS_H
+
+#include "cli/log.h"
+#include "cli/opt.h"
+#include "trust/policy.h"
+
+#include <curl/curl.h>
+
+#define FORWARDS_MAX 64
+
+extern const struct atls_tool atls_client_tool;
+
+/* What the command line said, with defaults filled in. */
+struct settings {
+	const char *url;
+	enum atls_log_level level;
+	bool check;
+	bool json;
+
+	char *forwards[FORWARDS_MAX]; /* "[ADDR:]PORT" */
+	unsigned forward_count;
+	const char *port_file;
+
+	const char *cacert;
+	const char *cert;
+	const char *key;
+	const char *servername;
+	struct atls_policy policy; /* only pins and chain_unchecked are set here */
+	const char *tls_max;
+
+	bool outer_verify;
+	const char *outer_cacert;
+	const char *outer_pins;
+
+	const char *proxy;
+	char *proxy_user;
+	const char *interface;
+	struct curl_slist *headers;
+	struct curl_slist *resolve;
+	struct curl_slist *connect_to;
+	long ip_version;
+
+	int encoding; /* enum atls_encoding, or -1: auto */
+	uint64_t body_size;
+	uint64_t idle_poll_ms;
+	uint64_t connect_ms;
+	uint64_t max_ms; /* 0: no limit */
+	uint64_t resume_ms;
+};
+
+/* Reads the command line. 0, or negative with *exit_code set when the tool is to end. */
+int settings_read(struct settings *settings, int argc, char **argv, int *exit_code);
+
+void settings_free(struct settings *settings);
+
+#endif

@@ -1,0 +1,67 @@
+/* One ATLS session: engine, base carriage and HTTP channel together, and the choice of encoding. */
+#ifndef ATLS_CLIENT_SESSION_H
+#define ATLS_CLIENT_SESSION_H
+
+#include "options.h"
+
+#include "net/http_client.h"
+
+/* What all sessions of a run share. */
+struct client {
+	struct settings settings;
+	struct atls_log log;
+	struct event_base *base;
+	struct atls_http_client *http;
+	struct atls_http_client_config way;
+	gnutls_certificate_credentials_t credentials;
+	gnutls_priority_t priorities;
+	struct atls_policy policy;
+	char *host;       /* of the URL */
+	char *name;       /* expected of the service */
+	bool path_given;  /* the URL has a path of its own */
+	bool timed_out;   /* --max-time is over */
+	bool outer_told;  /* -v reported the outer TLS already */
+	unsigned numbers; /* sessions begun */
+};
+
+struct session;
+
+struct session_events {
+	/* The engine may have plaintext, room or news. Called from the event base; read and write
+	 * the engine, then return: what is to be sent goes out after it. */
+	void (*progress)(void *ctx, struct atls_engine *engine);
+	/* The session is over, err->code ATLS_OK if both sides closed it. Called once, last, from
+	 * the event base: the owner may free the session in it. */
+	void (*ended)(void *ctx, const struct atls_error *err);
+};
+
+/* Begins a session; its first request goes out from the event base. Null with err filled. */
+struct session *session_new(struct client *client, const struct session_events *events, void *ctx,
+	struct atls_error *err);
+
+void session_free(struct session *session);
+
+/* As atls_engine_write(), and remembers what may have to be said again in another encoding. */
+ssize_t session_write(struct session *session, const void *data, size_t len);
+
+/* Something changed outside: calls progress() and sends what there is. Not from progress() itself.
+ */
+void session_kick(struct session *session);
+
+/* Ends the session as the user's wish: close_notify goes out, and ended() comes when it is
+ * delivered or a moment later. */
+void session_stop(struct session *session);
+
+/* Ends it as failed on this side: the peer gets an alert, ended() gets err. From progress() only.
+ */
+void session_abort(struct session *session, const struct atls_error *err);
+
+struct atls_engine *session_engine(const struct session *session);
+struct atls_http_channel *session_channel(const struct session *session);
+const struct atls_body_codec *session_codec(const struct session *session);
+/* HTTP exchanges with a valid answer. */
+uint64_t session_exchanges(const struct session *session);
+/* The URL that is posted to. */
+const char *session_url(const struct session *session);
+
+#endif

@@ -1,0 +1,116 @@
+#include "told.h"
+
+#include "cli/creds.h"
+#include "core/err.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* PEM as libcurl gives it, as DER. Returns the number that could be read. */
+static unsigned to_der(char **pem, unsigned count, gnutls_datum_t *der)
+{
+	unsigned done = 0;
+	for (unsigned i = 0; i < count && i < ATLS_CHAIN_MAX; i++) {
+		const gnutls_datum_t text = {(unsigned char *)pem[i], (unsigned)strlen(pem[i])};
+		if (gnutls_pem_base64_decode2("CERTIFICATE", &text, &der[done]) == 0)
+			done++;
+	}
+	return done;
+}
+
+static gnutls_x509_trust_list_t outer_anchors(const struct client *client)
+{
+	const struct atls_creds_files files = {.cacert = client->settings.outer_cacert};
+	struct atls_error ignored = {0};
+	if (!files.cacert)
+		return atls_creds_system_trust(&ignored);
+	struct atls_creds creds = {0};
+	if (atls_creds_load(&creds, &files, &ignored)) {
+		atls_creds_free(&creds);
+		return NULL;
+	}
+	gnutls_x509_trust_list_t anchors = creds.anchors;
+	creds.anchors = NULL;
+	atls_creds_free(&creds);
+	return anchors;
+}
+
+bool outer_judge(struct client *client, struct atls_http_channel *channel,
+	struct atls_verdict *verdict, char *sentence, size_t cap)
+{
+	char **pem;
+	gnutls_datum_t der[ATLS_CHAIN_MAX] = {{NULL, 0}};
+	unsigned count = atls_http_outer_chain(channel, &pem);
+	unsigned readable = to_der(pem, count, der);
+	if (readable) {
+		const struct atls_policy policy = {
+			.anchors = outer_anchors(client),
+			.name = client->host,
+			.purpose = GNUTLS_KP_TLS_WWW_SERVER,
+		};
+		(void)atls_policy_judge(&policy, der, readable, verdict);
+		atls_verdict_sentence(verdict, policy.name, sentence, cap);
+		if (policy.anchors)
+			gnutls_x509_trust_list_deinit(policy.anchors, 1);
+	}
+	for (unsigned i = 0; i < readable; i++)
+		gnutls_free(der[i].data);
+	for (unsigned i = 0; i < count; i++)
+		free(pem[i]);
+	free(pem);
+	return readable > 0;
+}
+
+char *inner_suite(const struct atls_engine *engine, char *text, size_t cap)
+{
+	gnutls_session_t tls = atls_engine_session(engine);
+	char *description = gnutls_session_get_desc(tls);
+	snprintf(text, cap, "%s", description ? description : "?");
+	gnutls_free(description);
+	return text;
+}
+
+void inner_judge(
+	const struct client *client, const struct atls_engine *engine, struct atls_verdict *verdict)
+{
+	unsigned count = 0;
+	const gnutls_datum_t *chain =
+		gnutls_certificate_get_peers(atls_engine_session(engine), &count);
+	(void)atls_policy_judge(&client->policy, chain, chain ? count : 0, verdict);
+}
+
+void tell_outer(struct client *client, struct atls_http_channel *channel)
+{
+	if (client->outer_told || client->log.level < ATLS_LOG_VERBOSE)
+		return;
+	client->outer_told = true;
+	struct atls_verdict verdict;
+	char sentence[TOLD_TEXT];
+	if (!outer_judge(client, channel, &verdict, sentence, sizeof sentence)) {
+		atls_log(&client->log, ATLS_LOG_VERBOSE, "outer TLS: none was seen");
+		return;
+	}
+	atls_log(&client->log, ATLS_LOG_VERBOSE, "outer TLS: certificate of '%s', issued by '%s'",
+		verdict.subject, verdict.issuer);
+	if (verdict.faults)
+		atls_log(&client->log, ATLS_LOG_VERBOSE,
+			"outer TLS: it would not pass, and is not relied on: %s", sentence);
+	else
+		atls_log(&client->log, ATLS_LOG_VERBOSE,
+			"outer TLS: it would pass, and is not relied on");
+}
+
+void tell_inner(struct client *client, const struct session *session, unsigned number)
+{
+	if (client->log.level < ATLS_LOG_VERBOSE)
+		return;
+	char suite[TOLD_TEXT];
+	struct atls_verdict verdict;
+	inner_judge(client, session_engine(session), &verdict);
+	atls_log(&client->log, ATLS_LOG_VERBOSE,
+		"session %u: inner TLS: %s with '%s', issued by '%s'; encoding %s, exchange %llu",
+		number, inner_suite(session_engine(session), suite, sizeof suite), verdict.subject,
+		verdict.issuer, session_codec(session)->name,
+		(unsigned long long)session_exchanges(session));
+}

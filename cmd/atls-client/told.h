@@ -1,0 +1,25 @@
+/* What was found of the two TLS layers, for -v and --check. */
+#ifndef ATLS_CLIENT_TOLD_H
+#define ATLS_CLIENT_TOLD_H
+
+#include "session.h"
+
+#define TOLD_TEXT 768
+
+/* The network layer's certificate, judged as a browser on this machine would (or by
+ * --outer-cacert). False if there was none: plain http, or the chain could not be read. */
+bool outer_judge(struct client *client, struct atls_http_channel *channel,
+	struct atls_verdict *verdict, char *sentence, size_t cap);
+
+/* "TLS1.3, AES-128-GCM, ECDHE-SECP256R1": what an engine negotiated. Returns text. */
+char *inner_suite(const struct atls_engine *engine, char *text, size_t cap);
+
+/* The service's certificate as the inner session showed it, judged by the client's policy. */
+void inner_judge(const struct client *client, const struct atls_engine *engine,
+	struct atls_verdict *verdict);
+
+/* Under -v: once a run, and once a session. */
+void tell_outer(struct client *client, struct atls_http_channel *channel);
+void tell_inner(struct client *client, const struct session *session, unsigned number);
+
+#endif
