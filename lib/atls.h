@@ -167,11 +167,12 @@ struct atls_body_codec {
 	/* Decodes body in place (its bytes change). 0, or ATLS_E_PROTOCOL with err filled. */
 	int (*decode)(uint8_t *body, size_t len, struct atls_body *out, struct atls_error *err);
 
-	/* The exact size that encode() writes for len bytes; SIZE_MAX if that overflows. session
-	 * may be null, and is ignored where the encoding has no place for it. */
+	/* A size that encode() does not pass for len bytes; SIZE_MAX if that overflows. session may
+	 * be null, and is ignored where the encoding has no place for it. */
 	size_t (*encoded_size)(const char *session, size_t len);
 
-	/* Writes the body to out, which has room for encoded_size(); returns that size. */
+	/* Writes the body to out, which has room for encoded_size(); returns the size written.
+	 * records may be null if len is 0: an answer that has nothing to say. */
 	size_t (*encode)(const char *session, const void *records, size_t len, uint8_t *out);
 };
 

@@ -5,6 +5,7 @@
 #include "cli/creds.h"
 #include "cli/exit.h"
 #include "core/err.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -83,11 +84,9 @@ static int run(struct client *client)
 	struct event *limit = NULL;
 	uint64_t ms = client->settings.max_ms;
 	if (ms) {
-		const struct timeval wait = {
-			.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
 		limit = event_new(client->base, -1, 0, on_max_time, client);
 		if (limit)
-			event_add(limit, &wait);
+			atls_timer_set(limit, (int64_t)ms);
 	}
 	int code = client->settings.check           ? check_run(client)
 		   : client->settings.forward_count ? forward_run(client)
@@ -136,20 +135,6 @@ static int read_url(struct client *client, struct atls_error *err)
 	return err->code;
 }
 
-static int make_priorities(struct client *client, struct atls_error *err)
-{
-	const char *max = client->settings.tls_max;
-	bool old = max && strcmp(max, "1.2") == 0;
-	int rc = gnutls_priority_init2(&client->priorities,
-		old ? "-VERS-ALL:+VERS-TLS1.2" : "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL,
-		GNUTLS_PRIORITY_INIT_DEF_APPEND);
-	if (rc < 0)
-		return atls_error_set(err, ATLS_E_LOCAL,
-			"inner TLS: the system's TLS settings leave nothing to use (%s)",
-			gnutls_strerror(rc));
-	return ATLS_OK;
-}
-
 static void set_way(struct client *client)
 {
 	const struct settings *settings = &client->settings;
@@ -183,7 +168,7 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 	if (!rc)
 		rc = atls_creds_load(creds, &files, err);
 	if (!rc)
-		rc = make_priorities(client, err);
+		rc = atls_creds_priorities(&client->priorities, settings->tls_max, err);
 	if (rc)
 		return rc;
 	client->credentials = creds->credentials;
@@ -209,7 +194,7 @@ static void client_free(struct client *client)
 		gnutls_priority_deinit(client->priorities);
 	free(client->host);
 	free(client->name);
-	settings_free(&client->settings);
+	client_settings_free(&client->settings);
 }
 
 int main(int argc, char **argv)
@@ -219,8 +204,8 @@ int main(int argc, char **argv)
 	struct atls_error err = {0};
 	int code = ATLS_EXIT_OK;
 	signal(SIGPIPE, SIG_IGN);
-	if (settings_read(&client.settings, argc, argv, &code)) {
-		settings_free(&client.settings);
+	if (client_settings_read(&client.settings, argc, argv, &code)) {
+		client_settings_free(&client.settings);
 		return code;
 	}
 	client.log =

@@ -125,6 +125,7 @@ const struct atls_tool atls_client_tool = {
 		"  6 this machine; 130, 143 ended by a signal.\n",
 	.operands_min = 1,
 	.operands_max = 1,
+	.operand_kind = ATLS_OPT_HOST,
 	.libraries = libraries,
 };
 
@@ -323,7 +324,7 @@ static const char *conflict(const struct settings *s)
 	return NULL;
 }
 
-int settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
+int client_settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
 	memset(settings, 0, sizeof *settings);
 	settings->level = ATLS_LOG_NOTICE;
@@ -345,7 +346,7 @@ int settings_read(struct settings *settings, int argc, char **argv, int *exit_co
 	return ATLS_OK;
 }
 
-void settings_free(struct settings *settings)
+void client_settings_free(struct settings *settings)
 {
 	for (unsigned i = 0; i < settings->forward_count; i++)
 		free(settings->forwards[i]);

@@ -50,8 +50,8 @@ struct settings {
 };
 
 /* Reads the command line. 0, or negative with *exit_code set when the tool is to end. */
-int settings_read(struct settings *settings, int argc, char **argv, int *exit_code);
+int client_settings_read(struct settings *settings, int argc, char **argv, int *exit_code);
 
-void settings_free(struct settings *settings);
+void client_settings_free(struct settings *settings);
 
 #endif

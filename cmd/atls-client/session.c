@@ -7,6 +7,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "net/clock.h"
+#include "net/timer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -82,16 +83,10 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 	atls_log(&session->client->log, ATLS_LOG_DEBUG, "session %u: sending %zu TLS bytes",
 		session->number, len);
 	if (body)
-		session->codec->encode(session->id, len ? bytes : (const uint8_t *)"", len, body);
+		size = session->codec->encode(
+			session->id, len ? bytes : (const uint8_t *)"", len, body);
 	if (!body || atls_http_post(session->channel, session->codec->content_type, body, size))
 		fail_memory(session);
-}
-
-static void set_timer(struct event *timer, int64_t ms)
-{
-	struct timeval wait = {
-		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-	event_add(timer, &wait);
 }
 
 /* Lets the owner read and write, then does what the carriage wants next. */
@@ -116,7 +111,7 @@ static void step(struct session *session)
 		break;
 	case ATLS_BASE_WAIT:
 		if (at != INT64_MAX)
-			set_timer(session->timer, at - now);
+			atls_timer_set(session->timer, at - now);
 		break;
 	case ATLS_BASE_DONE:
 		end_by_engine(session);
@@ -356,8 +351,8 @@ struct session *session_new(struct client *client, const struct session_events *
 		session_free(session);
 		return NULL;
 	}
-	set_timer(session->deadline, (int64_t)client->settings.connect_ms);
-	set_timer(session->timer, 0);
+	atls_timer_set(session->deadline, (int64_t)client->settings.connect_ms);
+	atls_timer_set(session->timer, 0);
 	return session;
 }
 
@@ -388,8 +383,8 @@ void session_stop(struct session *session)
 	if (session->over || session->stopping)
 		return;
 	session->stopping = true;
-	set_timer(session->deadline, STOP_MS);
-	set_timer(session->timer, 0);
+	atls_timer_set(session->deadline, STOP_MS);
+	atls_timer_set(session->timer, 0);
 }
 
 void session_abort(struct session *session, const struct atls_error *err)

@@ -1,5 +1,7 @@
 #include "service.h"
 
+#include "net/timer.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -60,9 +62,7 @@ static void on_connected(evutil_socket_t fd, short what, void *ctx)
 static bool watch(struct tunnel *tunnel)
 {
 	struct event_base *base = tunnel->service->base;
-	uint64_t ms = tunnel->service->settings.connect_ms;
-	const struct timeval wait = {
-		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
+	const struct timeval wait = atls_timeval((int64_t)tunnel->service->settings.connect_ms);
 	tunnel->readable = event_new(base, tunnel->fd, EV_READ, on_io, tunnel);
 	tunnel->writable = event_new(base, tunnel->fd, EV_WRITE, on_io, tunnel);
 	tunnel->connecting = event_new(base, tunnel->fd, EV_WRITE, on_connected, tunnel);

@@ -6,6 +6,7 @@
 #include "core/err.h"
 #include "net/address.h"
 #include "net/listen.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -37,13 +38,6 @@ static void on_expire(evutil_socket_t fd, short what, void *ctx)
 	service_expire(ctx);
 }
 
-static void set_timer(struct event *timer, uint64_t ms)
-{
-	const struct timeval wait = {
-		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-	event_add(timer, &wait);
-}
-
 /* Grace is over: first close_notify, and then, whoever fetched it or not, the end. */
 static void on_grace(evutil_socket_t fd, short what, void *ctx)
 {
@@ -55,7 +49,7 @@ static void on_grace(evutil_socket_t fd, short what, void *ctx)
 		return;
 	}
 	server->closing = true;
-	set_timer(server->grace, CLOSE_MS);
+	atls_timer_set(server->grace, CLOSE_MS);
 	service_close_all(&server->service);
 }
 
@@ -71,7 +65,7 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 	server->signal = (int)number;
 	atls_log(&service->log, ATLS_LOG_NOTICE, "going down: %u sessions get %.1f s",
 		atls_sessions_count(service->sessions), (double)service->settings.grace_ms / 1000);
-	set_timer(server->grace, service->settings.grace_ms);
+	atls_timer_set(server->grace, (int64_t)service->settings.grace_ms);
 	service_drain(service);
 }
 
@@ -198,20 +192,6 @@ static int make_http(struct service *service, struct atls_error *err)
 	return service->http ? ATLS_OK : err->code;
 }
 
-static int make_priorities(struct service *service, struct atls_error *err)
-{
-	const char *max = service->settings.tls_max;
-	bool old = max && strcmp(max, "1.2") == 0;
-	int rc = gnutls_priority_init2(&service->priorities,
-		old ? "-VERS-ALL:+VERS-TLS1.2" : "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL,
-		GNUTLS_PRIORITY_INIT_DEF_APPEND);
-	if (rc < 0)
-		return atls_error_set(err, ATLS_E_LOCAL,
-			"inner TLS: the system's TLS settings leave nothing to use (%s)",
-			gnutls_strerror(rc));
-	return ATLS_OK;
-}
-
 static int make_events(struct server *server, struct atls_error *err)
 {
 	static const int numbers[2] = {SIGTERM, SIGINT};
@@ -237,7 +217,7 @@ static int prepare(struct server *server, struct atls_creds *creds, struct atls_
 	};
 	int rc = atls_creds_load(creds, &files, err);
 	if (!rc)
-		rc = make_priorities(service, err);
+		rc = atls_creds_priorities(&service->priorities, service->settings.tls_max, err);
 	if (!rc)
 		rc = atls_address_resolve(service->settings.backend, &service->backend, err);
 	if (rc)
@@ -281,7 +261,7 @@ int main(int argc, char **argv)
 	struct atls_error err = {0};
 	int code = ATLS_EXIT_OK;
 	signal(SIGPIPE, SIG_IGN);
-	if (settings_read(&service->settings, argc, argv, &code))
+	if (serve_settings_read(&service->settings, argc, argv, &code))
 		return code;
 	service->log = (struct atls_log){
 		.tool = atls_serve_tool.name, .level = service->settings.level, .timestamps = true};

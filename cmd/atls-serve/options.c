@@ -193,7 +193,7 @@ static const char *conflict(const struct settings *s)
 	return NULL;
 }
 
-int settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
+int serve_settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
 	*settings = (struct settings){
 		.level = ATLS_LOG_NOTICE,

@@ -35,6 +35,6 @@ struct settings {
 };
 
 /* Reads the command line. 0, or negative with *exit_code set when the tool is to end. */
-int settings_read(struct settings *settings, int argc, char **argv, int *exit_code);
+int serve_settings_read(struct settings *settings, int argc, char **argv, int *exit_code);
 
 #endif

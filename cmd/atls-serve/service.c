@@ -89,7 +89,7 @@ static void reply(struct pending *pending, const char *id, const uint8_t *bytes,
 		refuse(pending, 503, "1", "out of memory");
 		return;
 	}
-	pending->codec->encode(id, len ? bytes : NULL, len, body);
+	size = pending->codec->encode(id, len ? bytes : NULL, len, body);
 	atls_log(&pending->service->log, ATLS_LOG_DEBUG, "session %.*s: answer of %zu TLS bytes",
 		ATLS_ID_SHORT, id, len);
 	atls_http_reply(pending->request, 200, headers, 2, body, size);

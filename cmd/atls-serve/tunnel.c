@@ -2,6 +2,7 @@
 
 #include "core/err.h"
 #include "net/clock.h"
+#include "net/timer.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,12 +155,8 @@ static bool answer(struct tunnel *tunnel)
 		return false;
 	}
 	if (len == 0 && !over && worth_waiting(tunnel)) {
-		if (!tunnel->held_out && !event_pending(tunnel->hold, EV_TIMEOUT, NULL)) {
-			uint64_t ms = tunnel->service->settings.hold_ms;
-			const struct timeval wait = {.tv_sec = (time_t)(ms / 1000),
-				.tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-			event_add(tunnel->hold, &wait);
-		}
+		if (!tunnel->held_out && !event_pending(tunnel->hold, EV_TIMEOUT, NULL))
+			atls_timer_set(tunnel->hold, (int64_t)tunnel->service->settings.hold_ms);
 		return false;
 	}
 	bool final = over && len <= ANSWER_BYTES;

@@ -30,10 +30,10 @@ static int read_all(struct atls_buf *buf, int fd)
 	return 0;
 }
 
-/* Reads a file, a pipe too, into a buffer that wipes what it gives back. what names its role in an
+/* Reads a file, a pipe too, into a buffer that wipes what it gives back. role names it in an
  * error. */
 static int read_file(
-	struct atls_buf *buf, const char *what, const char *name, struct atls_error *err)
+	struct atls_buf *buf, const char *role, const char *name, struct atls_error *err)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC);
 	int why = fd < 0 ? errno : read_all(buf, fd);
@@ -42,7 +42,7 @@ static int read_file(
 		close(fd);
 	if (!why && buf->len)
 		return ATLS_OK;
-	return atls_error_set(err, ATLS_E_LOCAL, "cannot read %s file '%s': %s", what, name,
+	return atls_error_set(err, ATLS_E_LOCAL, "cannot read %s file '%s': %s", role, name,
 		why ? strerror(why) : "it is empty");
 }
 
@@ -56,15 +56,16 @@ static bool holds(const struct atls_buf *buf, const char *text)
 	return memmem(atls_buf_bytes(buf), buf->len, text, strlen(text)) != NULL;
 }
 
-/* The error for a file that was read but not understood. */
-static int refuse_file(const struct atls_buf *buf, const char *what, const char *name, int rc,
-	struct atls_error *err)
+/* The error for a file that was read, but what it should hold is not there. */
+static int refuse_file(const struct atls_buf *buf, const char *role, const char *name,
+	const char *missing, int rc, struct atls_error *err)
 {
 	if (!holds(buf, "-----BEGIN "))
 		return atls_error_set(
-			err, ATLS_E_LOCAL, "cannot read %s file '%s': it is not PEM", what, name);
-	return atls_error_set(err, ATLS_E_LOCAL, "cannot read %s file '%s': no %s in it (%s)", what,
-		name, what, gnutls_strerror(rc));
+			err, ATLS_E_LOCAL, "cannot read %s file '%s': it is not PEM", role, name);
+	return atls_error_set(err, ATLS_E_LOCAL,
+		"cannot read %s file '%s': no usable %s in it (%s)", role, name, missing,
+		gnutls_strerror(rc));
 }
 
 static int load_key(gnutls_x509_privkey_t *key, const struct atls_buf *buf, const char *name,
@@ -78,7 +79,7 @@ static int load_key(gnutls_x509_privkey_t *key, const struct atls_buf *buf, cons
 	if (rc >= 0)
 		return ATLS_OK;
 	if (rc != GNUTLS_E_DECRYPTION_FAILED && !holds(buf, "ENCRYPTED"))
-		return refuse_file(buf, "key", name, rc, err);
+		return refuse_file(buf, "key", name, "key", rc, err);
 	atls_error_set(err, ATLS_E_LOCAL,
 		"cannot read key file '%s': encrypted keys are not supported", name);
 	return atls_error_hint(err, "decrypt it once: openssl pkey -in FILE -out FILE");
@@ -111,8 +112,10 @@ static int load_chain(struct atls_creds *creds, const struct atls_creds_files *f
 	int rc = gnutls_x509_crt_list_import2(&chain, &count, &pem, GNUTLS_X509_FMT_PEM, 0);
 
 	if (rc < 0)
-		return refuse_file(cert, "certificate", files->cert, rc, err);
+		return refuse_file(cert, "certificate", files->cert, "certificate", rc, err);
 	rc = load_key(&key, key_pem, files->key ? files->key : files->cert, err);
+	if (rc && !files->key)
+		atls_error_hint(err, "give the file of the key with --key");
 	if (!rc)
 		rc = set_pair(creds, chain, count, key, files, err);
 	gnutls_x509_privkey_deinit(key);
@@ -154,8 +157,8 @@ static gnutls_x509_trust_list_t file_trust(const char *name, struct atls_error *
 			added = gnutls_x509_trust_list_add_trust_mem(
 				list, &pem, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
 		if (added <= 0) {
-			refuse_file(&buf, "CA", name, added ? added : GNUTLS_E_NO_CERTIFICATE_FOUND,
-				err);
+			refuse_file(&buf, "CA", name, "certificate",
+				added ? added : GNUTLS_E_NO_CERTIFICATE_FOUND, err);
 			gnutls_x509_trust_list_deinit(list, 1);
 			list = NULL;
 		}
@@ -210,4 +213,17 @@ void atls_creds_free(struct atls_creds *creds)
 	if (creds->anchors)
 		gnutls_x509_trust_list_deinit(creds->anchors, 1);
 	memset(creds, 0, sizeof *creds);
+}
+
+int atls_creds_priorities(gnutls_priority_t *priorities, const char *max, struct atls_error *err)
+{
+	bool old = max && strcmp(max, "1.2") == 0;
+	int rc = gnutls_priority_init2(priorities,
+		old ? "-VERS-ALL:+VERS-TLS1.2" : "-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", NULL,
+		GNUTLS_PRIORITY_INIT_DEF_APPEND);
+	if (rc < 0)
+		return atls_error_set(err, ATLS_E_LOCAL,
+			"the system's TLS settings leave no version to use (%s)",
+			gnutls_strerror(rc));
+	return ATLS_OK;
 }

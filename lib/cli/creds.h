@@ -28,4 +28,8 @@ void atls_creds_free(struct atls_creds *creds);
 /* The machine's trust store alone: a new list for the caller to free, or null with err filled. */
 gnutls_x509_trust_list_t atls_creds_system_trust(struct atls_error *err);
 
+/* The TLS versions to speak, up to max ("1.2", or null and "1.3" for all), and the rest as the
+ * system has it. A new cache for the caller to free. 0, or ATLS_E_LOCAL with err filled. */
+int atls_creds_priorities(gnutls_priority_t *priorities, const char *max, struct atls_error *err);
+
 #endif

@@ -4,11 +4,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#define PATIENCE_MS 1000
 
 /* Lines for one write. A pipe takes this much whole, so that processes do not interleave. */
 struct lines {
@@ -117,6 +120,14 @@ static void add_line(
 	lines->text[lines->len++] = '\n';
 }
 
+/* Standard error may be one that another process, as ssh does, made non-blocking. */
+static bool wait_writable(void)
+{
+	struct pollfd stderr_fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&stderr_fd, 1, PATIENCE_MS) > 0;
+}
+
 static void write_lines(const struct lines *lines)
 {
 	size_t done = 0;
@@ -124,9 +135,10 @@ static void write_lines(const struct lines *lines)
 
 	while (done < lines->len) {
 		ssize_t n = write(STDERR_FILENO, lines->text + done, lines->len - done);
-		if (n < 0 && errno != EINTR)
+		if (n > 0)
+			done += (size_t)n;
+		else if (errno != EINTR && !(errno == EAGAIN && wait_writable()))
 			break; /* there is nobody left to tell */
-		done += n > 0 ? (size_t)n : 0;
 	}
 	errno = before;
 }

@@ -20,7 +20,7 @@ struct atls_opt {
 	const char *name;  /* long form, without dashes */
 	const char *value; /* the value's name in the help, "FILE"; null: takes none */
 	enum atls_opt_value kind;
-	const char *choices; /* ATLS_OPT_CHOICE: "a|b|c" */
+	const char *choices; /* ATLS_OPT_CHOICE: "a|b|c", plain words */
 	const char *help;    /* one line */
 	bool repeatable;     /* may be given again */
 };

@@ -125,9 +125,10 @@ int atls_body_json_decode(uint8_t *body, size_t len, struct atls_body *out, stru
 
 #define OPEN        "{"
 #define SESSION_KEY "\"session\": \""
-#define SESSION_END "\", "
+#define QUOTE       "\""
+#define COMMA       ", "
 #define RECORDS_KEY "\"records\": \""
-#define CLOSE       "\"}"
+#define CLOSE       "}"
 
 static size_t escaped_len(char c)
 {
@@ -143,9 +144,9 @@ static void add(size_t *size, size_t more)
 
 size_t atls_body_json_encoded_size(const char *session, size_t len)
 {
-	size_t size = strlen(OPEN RECORDS_KEY CLOSE);
+	size_t size = strlen(OPEN RECORDS_KEY QUOTE CLOSE);
 	if (session)
-		add(&size, strlen(SESSION_KEY SESSION_END));
+		add(&size, strlen(SESSION_KEY QUOTE COMMA));
 	for (; session && *session; session++)
 		add(&size, escaped_len(*session));
 	add(&size, atls_base64_encoded_size(len));
@@ -185,11 +186,16 @@ size_t atls_body_json_encode(const char *session, const void *records, size_t le
 	if (session) {
 		to = put(to, SESSION_KEY);
 		to = put_escaped(to, session);
-		to = put(to, SESSION_END);
+		to = put(to, QUOTE);
 	}
-	to = put(to, RECORDS_KEY);
-	atls_base64_encode(to, records, len);
-	to += atls_base64_encoded_size(len);
+	if (session && records)
+		to = put(to, COMMA);
+	if (records) {
+		to = put(to, RECORDS_KEY);
+		atls_base64_encode(to, records, len);
+		to += atls_base64_encoded_size(len);
+		to = put(to, QUOTE);
+	}
 	to = put(to, CLOSE);
 	return (size_t)(to - out);
 }

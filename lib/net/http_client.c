@@ -3,6 +3,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "net/curl_error.h"
+#include "net/timer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -99,8 +100,7 @@ static int watch_timer(CURLM *multi, long ms, void *ctx)
 	struct atls_http_client *client = ctx;
 	if (ms < 0)
 		return event_del(client->timer);
-	struct timeval wait = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
-	return event_add(client->timer, &wait);
+	return atls_timer_set(client->timer, ms);
 }
 
 struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err)

@@ -4,6 +4,7 @@
 #include "core/err.h"
 #include "net/clock.h"
 #include "net/listen.h"
+#include "net/timer.h"
 
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -73,9 +74,7 @@ static void arm(struct daemon *daemon)
 		event_del(daemon->timer);
 		return;
 	}
-	struct timeval wait = {
-		.tv_sec = (time_t)(ms / 1000), .tv_usec = (suseconds_t)(ms % 1000 * 1000)};
-	event_add(daemon->timer, &wait);
+	atls_timer_set(daemon->timer, (int64_t)ms);
 }
 
 static void run_daemon(evutil_socket_t fd, short what, void *ctx)
@@ -346,8 +345,7 @@ void **atls_http_request_user(struct atls_http_request *request)
 struct atls_http_server *atls_http_server_new(
 	const struct atls_http_server_config *config, struct atls_error *err)
 {
-	static const struct timeval interval = {
-		.tv_usec = SWEEP_MS * 1000 % 1000000, .tv_sec = SWEEP_MS / 1000};
+	const struct timeval interval = atls_timeval(SWEEP_MS);
 	struct atls_http_server *server = calloc(1, sizeof *server);
 	if (server) {
 		server->config = *config;

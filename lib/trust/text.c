@@ -16,11 +16,11 @@ void atls_text_copy(char *text, size_t cap, const void *bytes, size_t len)
 	text[n] = '\0';
 }
 
-void atls_text_time(char text[ATLS_TIME_TEXT], time_t when)
+void atls_text_time(char text[ATLS_TRUST_TIME_TEXT], time_t when)
 {
 	struct tm tm;
 
 	if (when == (time_t)-1 || !gmtime_r(&when, &tm) ||
-		strftime(text, ATLS_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		snprintf(text, ATLS_TIME_TEXT, "an unknown time");
+		strftime(text, ATLS_TRUST_TIME_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(text, ATLS_TRUST_TIME_TEXT, "an unknown time");
 }

@@ -9,7 +9,7 @@
 void atls_text_copy(char *text, size_t cap, const void *bytes, size_t len);
 
 /* Writes a time as RFC 3339 does, in UTC; "an unknown time" if it cannot be. */
-#define ATLS_TIME_TEXT 32u
-void atls_text_time(char text[ATLS_TIME_TEXT], time_t when);
+#define ATLS_TRUST_TIME_TEXT 32u
+void atls_text_time(char text[ATLS_TRUST_TIME_TEXT], time_t when);
 
 #endif

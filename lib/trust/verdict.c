@@ -96,7 +96,7 @@ static void say_pin(struct sentence *out, const struct atls_verdict *verdict, co
 
 static void say_expired(struct sentence *out, const struct atls_verdict *verdict, const char *name)
 {
-	char when[ATLS_TIME_TEXT];
+	char when[ATLS_TRUST_TIME_TEXT];
 	(void)name;
 
 	atls_text_time(when, verdict->not_after);
@@ -108,7 +108,7 @@ static void say_expired(struct sentence *out, const struct atls_verdict *verdict
 
 static void say_not_yet(struct sentence *out, const struct atls_verdict *verdict, const char *name)
 {
-	char when[ATLS_TIME_TEXT];
+	char when[ATLS_TRUST_TIME_TEXT];
 	(void)name;
 
 	atls_text_time(when, verdict->not_before);
