@@ -1,0 +1,108 @@
+# bash completion for atls-serve, written by `make completions`
+
+_atls_serve() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word
+    local words=() options=(
+        -l --listen
+        --port-file
+        --outer-cert
+        --outer-key
+        --cert
+        --key
+        --cacert
+        --tls-max
+        -b --backend
+        --max-sessions
+        --max-sessions-per-address
+        --max-body
+        --max-buffered
+        --handshake-timeout
+        --idle-timeout
+        --request-timeout
+        --connect-timeout
+        --hold
+        --grace
+        -q --quiet
+        -v --verbose
+        -h --help
+        -V --version
+    )
+    COMPREPLY=()
+    # bash takes --option=value apart.
+    if [[ $cur == = ]]; then
+        cur=''
+    elif [[ $prev == = ]]; then
+        prev=${COMP_WORDS[COMP_CWORD - 2]}
+    fi
+    case $prev in
+    -l | --listen)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+        ;;
+    --port-file)
+        compopt -o default
+        ;;
+    --outer-cert)
+        compopt -o default
+        ;;
+    --outer-key)
+        compopt -o default
+        ;;
+    --cert)
+        compopt -o default
+        ;;
+    --key)
+        compopt -o default
+        ;;
+    --cacert)
+        compopt -o default
+        ;;
+    --tls-max)
+        words=(1.2 1.3)
+        ;;
+    -b | --backend)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+        ;;
+    --max-sessions)
+        :
+        ;;
+    --max-sessions-per-address)
+        :
+        ;;
+    --max-body)
+        :
+        ;;
+    --max-buffered)
+        :
+        ;;
+    --handshake-timeout)
+        :
+        ;;
+    --idle-timeout)
+        :
+        ;;
+    --request-timeout)
+        :
+        ;;
+    --connect-timeout)
+        :
+        ;;
+    --hold)
+        :
+        ;;
+    --grace)
+        :
+        ;;
+    *)
+        if [[ $cur == -* ]]; then
+            words=("${options[@]}")
+        else
+            :
+        fi
+        ;;
+    esac
+    for word in "${words[@]}"; do
+        [[ $word != "$cur"* ]] || COMPREPLY+=("$word")
+    done
+}
+
+complete -F _atls_serve atls-serve
