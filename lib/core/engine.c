@@ -2,6 +2,7 @@
 
 #include "core/buf.h"
 #include "core/err.h"
+#include "core/tls_cause.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -127,35 +128,6 @@ static int configure(struct atls_engine *engine, const struct atls_engine_config
 	return 0;
 }
 
-/* What the library's code means to a person; the library's own words follow in parentheses. */
-static const char *cause(int rc)
-{
-	switch (rc) {
-	case GNUTLS_E_PREMATURE_TERMINATION:
-	case GNUTLS_E_SESSION_EOF:
-		return "the stream ended without close_notify: it was truncated";
-	case GNUTLS_E_DECRYPTION_FAILED:
-		return "a record does not decrypt: bytes were lost, repeated or altered on the way";
-	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
-	case GNUTLS_E_RECORD_OVERFLOW:
-	case GNUTLS_E_UNEXPECTED_PACKET:
-	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
-		return "what the peer sent is not TLS, or was altered on the way";
-	case GNUTLS_E_NO_CIPHER_SUITES:
-	case GNUTLS_E_INSUFFICIENT_SECURITY:
-	case GNUTLS_E_NO_COMMON_KEY_SHARE:
-		return "the two sides have no TLS version, cipher suite or group in common";
-	case GNUTLS_E_CERTIFICATE_REQUIRED:
-	case GNUTLS_E_NO_CERTIFICATE_FOUND:
-		return "the peer sent no certificate";
-	case GNUTLS_E_TOO_MANY_EMPTY_PACKETS:
-	case GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS:
-		return "the peer floods the session with packets that carry nothing";
-	default:
-		return "the session failed";
-	}
-}
-
 static int fail(struct atls_engine *engine, int rc)
 {
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED) {
@@ -167,8 +139,8 @@ static int fail(struct atls_engine *engine, int rc)
 	}
 	if (rc == GNUTLS_E_MEMORY_ERROR)
 		return atls_error_set(&engine->error, ATLS_E_MEMORY, "inner TLS: out of memory");
-	return atls_error_set(
-		&engine->error, ATLS_E_TLS, "inner TLS: %s (%s)", cause(rc), gnutls_strerror(rc));
+	return atls_error_set(&engine->error, ATLS_E_TLS, "inner TLS: %s (%s)", atls_tls_cause(rc),
+		gnutls_strerror(rc));
 }
 
 /* Fails, and leaves the alert that tells the peer why in the output. */

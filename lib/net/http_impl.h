@@ -1,0 +1,62 @@
+/* What http_server.c (listeners and connections) and http_request.c (one exchange) share. */
+#ifndef ATLS_NET_HTTP_IMPL_H
+#define ATLS_NET_HTTP_IMPL_H
+
+#include "net/http_server.h"
+
+#include "core/buf.h"
+
+#include <microhttpd.h>
+#include <sys/queue.h>
+
+#define PEER_TEXT 64
+
+struct atls_http_daemon {
+	struct atls_http_server *server;
+	struct MHD_Daemon *mhd;
+	struct event *ready;
+	struct event *timer;
+	bool secure;
+	SLIST_ENTRY(atls_http_daemon) entry;
+};
+
+struct atls_http_connection {
+	struct MHD_Connection *mhd;
+	struct atls_http_request *request; /* under way, or null */
+	int64_t since; /* of what it is doing now: waiting, receiving, answering */
+	TAILQ_ENTRY(atls_http_connection) entry;
+};
+
+struct atls_http_request {
+	struct atls_http_daemon *daemon;
+	struct MHD_Connection *mhd;
+	struct atls_http_connection *connection;
+	char *method;
+	char *path;
+	struct atls_buf body;
+	size_t discarded;
+	unsigned refusal; /* status to answer with once the body is through */
+	struct MHD_Response *response;
+	unsigned status;
+	bool ready;
+	bool answered;
+	bool suspended;
+	bool queued;
+	char peer[PEER_TEXT];
+	void *user;
+};
+
+struct atls_http_server {
+	struct atls_http_server_config config;
+	struct event *sweep;
+	SLIST_HEAD(, atls_http_daemon) daemons;
+	TAILQ_HEAD(, atls_http_connection) connections;
+};
+
+/* libmicrohttpd's callbacks for requests, with a daemon as their context. */
+enum MHD_Result atls_http_on_request(void *daemon, struct MHD_Connection *mhd, const char *path,
+	const char *method, const char *version, const char *data, size_t *len, void **request);
+void atls_http_on_completed(void *daemon, struct MHD_Connection *mhd, void **request,
+	enum MHD_RequestTerminationCode why);
+
+#endif

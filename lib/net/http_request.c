@@ -1,0 +1,225 @@
+#include "net/http_impl.h"
+
+#include "net/clock.h"
+#include "net/listen.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A body that is too long is read on to its end up to this, so that the client sees the 413 instead
+ * of a reset. */
+#define DISCARD_MAX (16u << 20)
+
+static void request_free(struct atls_http_request *request)
+{
+	if (request->response)
+		MHD_destroy_response(request->response);
+	atls_buf_free(&request->body);
+	free(request->method);
+	free(request->path);
+	free(request);
+}
+
+void atls_http_on_completed(
+	void *ctx, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode why)
+{
+	(void)mhd;
+	(void)why;
+	struct atls_http_daemon *daemon = ctx;
+	struct atls_http_request *request = *con_cls;
+	if (!request)
+		return;
+	if (request->connection) {
+		request->connection->request = NULL;
+		request->connection->since = atls_now_ms();
+	}
+	if (request->ready)
+		daemon->server->config.done(daemon->server->config.ctx, request);
+	request_free(request);
+	*con_cls = NULL;
+}
+
+static struct atls_http_request *request_new(struct atls_http_daemon *daemon,
+	struct MHD_Connection *mhd, const char *path, const char *method)
+{
+	struct atls_http_request *request = calloc(1, sizeof *request);
+	if (!request)
+		return NULL;
+	request->daemon = daemon;
+	request->mhd = mhd;
+	request->method = strdup(method);
+	request->path = strdup(path);
+	atls_buf_init(&request->body, daemon->server->config.body_max);
+	if (!request->method || !request->path) {
+		request_free(request);
+		return NULL;
+	}
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	atls_address_text(info ? info->client_addr : NULL, request->peer, sizeof request->peer);
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	request->connection = info ? info->socket_context : NULL;
+	if (request->connection) {
+		request->connection->request = request;
+		request->connection->since = atls_now_ms();
+	}
+	return request;
+}
+
+static enum MHD_Result queue_reply(struct atls_http_request *request)
+{
+	request->queued = true;
+	if (request->connection)
+		request->connection->since = atls_now_ms();
+	return request->response
+		       ? MHD_queue_response(request->mhd, request->status, request->response)
+		       : MHD_NO;
+}
+
+static uint64_t declared_length(struct atls_http_request *request)
+{
+	const char *value = atls_http_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	return value ? strtoull(value, NULL, 10) : 0;
+}
+
+/* Headers are in. A refusal whose body is short waits for the body, so that the connection and the
+ * answer survive; one whose body is long is answered at once. */
+static enum MHD_Result admit(struct atls_http_request *request)
+{
+	const struct atls_http_server_config *config = &request->daemon->server->config;
+	uint64_t length = declared_length(request);
+	struct atls_http_header extra = {NULL, NULL};
+	size_t room = length < config->body_max ? (size_t)length : config->body_max;
+	request->refusal = length > config->body_max
+				   ? MHD_HTTP_CONTENT_TOO_LARGE
+				   : config->admit(config->ctx, request, room, &extra);
+	if (request->refusal == 0) {
+		uint8_t *at;
+		if (room && atls_buf_reserve(&request->body, room, &at))
+			request->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
+		else
+			return MHD_YES;
+	}
+	atls_http_reply(request, request->refusal, &extra, extra.name ? 1 : 0, NULL, 0);
+	return length > DISCARD_MAX ? queue_reply(request) : MHD_YES;
+}
+
+static enum MHD_Result receive(struct atls_http_request *request, const char *data, size_t *len)
+{
+	size_t count = *len;
+	*len = 0;
+	if (!request->refusal) {
+		int rc = atls_buf_append(&request->body, data, count);
+		if (rc == ATLS_OK)
+			return MHD_YES;
+		request->refusal = rc == ATLS_E_LIMIT ? MHD_HTTP_CONTENT_TOO_LARGE
+						      : MHD_HTTP_SERVICE_UNAVAILABLE;
+		atls_buf_free(&request->body);
+		atls_http_reply(request, request->refusal, NULL, 0, NULL, 0);
+	}
+	request->discarded += count;
+	return request->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
+}
+
+enum MHD_Result atls_http_on_request(void *ctx, struct MHD_Connection *mhd, const char *path,
+	const char *method, const char *version, const char *data, size_t *len, void **con_cls)
+{
+	(void)version;
+	struct atls_http_daemon *daemon = ctx;
+	struct atls_http_request *request = *con_cls;
+	if (!request) {
+		request = request_new(daemon, mhd, path, method);
+		*con_cls = request;
+		return request ? admit(request) : MHD_NO;
+	}
+	if (*len)
+		return receive(request, data, len);
+	if (!request->ready && !request->refusal) {
+		request->ready = true;
+		daemon->server->config.ready(daemon->server->config.ctx, request);
+	}
+	if (request->answered)
+		return request->queued ? MHD_YES : queue_reply(request);
+	request->suspended = true;
+	MHD_suspend_connection(mhd);
+	return MHD_YES;
+}
+
+static struct MHD_Response *make_response(
+	const struct atls_http_header *headers, size_t count, void *body, size_t len)
+{
+	static char nothing[1];
+	struct MHD_Response *response = MHD_create_response_from_buffer(body ? len : 0,
+		body ? body : nothing, body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	if (!response) {
+		free(body);
+		return NULL;
+	}
+	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store, no-transform");
+	for (size_t i = 0; i < count; i++)
+		MHD_add_response_header(response, headers[i].name, headers[i].value);
+	return response;
+}
+
+void atls_http_reply(struct atls_http_request *request, unsigned status,
+	const struct atls_http_header *headers, size_t count, void *body, size_t len)
+{
+	if (request->answered) {
+		free(body);
+		return;
+	}
+	request->answered = true;
+	request->status = status;
+	request->response = make_response(headers, count, body, len);
+	if (request->suspended) {
+		request->suspended = false;
+		MHD_resume_connection(request->mhd);
+		event_active(request->daemon->timer, EV_TIMEOUT, 0);
+	}
+}
+
+const char *atls_http_request_method(const struct atls_http_request *request)
+{
+	return request->method;
+}
+
+const char *atls_http_request_path(const struct atls_http_request *request)
+{
+	return request->path;
+}
+
+const char *atls_http_request_header(const struct atls_http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->mhd, MHD_HEADER_KIND, name);
+}
+
+const char *atls_http_request_cookie(const struct atls_http_request *request, const char *name)
+{
+	return MHD_lookup_connection_value(request->mhd, MHD_COOKIE_KIND, name);
+}
+
+const char *atls_http_request_peer(const struct atls_http_request *request)
+{
+	return request->peer;
+}
+
+bool atls_http_request_secure(const struct atls_http_request *request)
+{
+	return request->daemon->secure;
+}
+
+uint8_t *atls_http_request_body(struct atls_http_request *request, size_t *len)
+{
+	*len = request->body.len;
+	return request->body.mem + request->body.head;
+}
+
+void atls_http_request_body_done(struct atls_http_request *request)
+{
+	atls_buf_free(&request->body);
+}
+
+void **atls_http_request_user(struct atls_http_request *request)
+{
+	return &request->user;
+}
