@@ -28,14 +28,14 @@ struct finding {
 
 static void gather(struct finding *found)
 {
-	struct session *session = found->session;
-	snprintf(found->url, sizeof found->url, "%s", session_url(session));
-	found->encoding = session_codec(session)->name;
-	found->exchanges = session_exchanges(session);
-	found->http = atls_http_version(session_channel(session));
-	found->outer_seen = outer_judge(found->client, session_channel(session), &found->outer,
+	const struct session_facts facts = session_facts(found->session);
+	snprintf(found->url, sizeof found->url, "%s", facts.url);
+	found->encoding = facts.codec->name;
+	found->exchanges = facts.exchanges;
+	found->http = atls_http_version(facts.channel);
+	found->outer_seen = outer_judge(found->client, facts.channel, &found->outer,
 		found->outer_sentence, sizeof found->outer_sentence);
-	const struct atls_engine *engine = session_engine(session);
+	const struct atls_engine *engine = facts.engine;
 	found->inner_seen = gnutls_certificate_get_peers(atls_engine_session(engine), NULL) != NULL;
 	if (found->inner_seen) {
 		inner_judge(found->client, engine, &found->inner);
@@ -50,7 +50,7 @@ static void progress(void *ctx, struct atls_engine *engine)
 	struct finding *found = ctx;
 	char ignored[4096];
 	if (found->done || !(atls_engine_state(engine) & ATLS_ESTABLISHED) ||
-		session_exchanges(found->session) < 2 ||
+		session_facts(found->session).exchanges < 2 ||
 		(atls_engine_state(engine) & ATLS_HAVE_OUTPUT))
 		return;
 	ssize_t rc = atls_engine_read(engine, ignored, sizeof ignored);

@@ -1,6 +1,7 @@
 #include "check.h"
 #include "forward.h"
 #include "relay.h"
+#include "url.h"
 
 #include "cli/creds.h"
 #include "cli/exit.h"
@@ -102,39 +103,6 @@ static int run(struct client *client)
 	return ATLS_EXIT_NETWORK;
 }
 
-/* The host without the brackets of an IPv6 address, and whether there is a path. */
-static int read_url(struct client *client, struct atls_error *err)
-{
-	char *host = NULL, *path = NULL, *scheme = NULL;
-	CURLU *url = curl_url();
-	CURLUcode rc =
-		url ? curl_url_set(url, CURLUPART_URL, client->settings.url, CURLU_DEFAULT_SCHEME)
-		    : CURLUE_OUT_OF_MEMORY;
-	if (!rc)
-		rc = curl_url_get(url, CURLUPART_HOST, &host, 0);
-	if (!rc)
-		rc = curl_url_get(url, CURLUPART_PATH, &path, 0);
-	if (!rc)
-		rc = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
-	if (rc) {
-		atls_error_set(err, ATLS_E_USAGE, "'%s' is not a URL (%s)", client->settings.url,
-			curl_url_strerror(rc));
-	} else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
-		atls_error_set(err, ATLS_E_USAGE, "'%s' is neither an http nor an https URL",
-			client->settings.url);
-	} else {
-		size_t len = strlen(host);
-		bool brackets = len > 2 && host[0] == '[';
-		client->host = brackets ? strndup(host + 1, len - 2) : strdup(host);
-		client->path_given = strcmp(path, "/") != 0;
-	}
-	curl_free(host);
-	curl_free(path);
-	curl_free(scheme);
-	curl_url_cleanup(url);
-	return err->code;
-}
-
 static void set_way(struct client *client)
 {
 	const struct settings *settings = &client->settings;
@@ -164,7 +132,7 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 		.cacert = settings->cacert,
 		.system_trust = !settings->policy.chain_unchecked,
 	};
-	int rc = read_url(client, err);
+	int rc = url_read(client, err);
 	if (!rc)
 		rc = atls_creds_load(creds, &files, err);
 	if (!rc)

@@ -2,6 +2,7 @@
 
 #include "answer.h"
 #include "told.h"
+#include "url.h"
 
 #include "core/base.h"
 #include "core/buf.h"
@@ -67,8 +68,8 @@ static void end_by_engine(struct session *session)
 
 static void fail_memory(struct session *session)
 {
-	struct atls_error err = {0};
-	atls_error_set(&err, ATLS_E_MEMORY, "out of memory for a request");
+	static const struct atls_error err = {
+		.code = ATLS_E_MEMORY, .text = "out of memory for a request"};
 	end(session, &err);
 }
 
@@ -149,21 +150,6 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 	end(session, &err);
 }
 
-/* A URL without a path gets the encoding's own. */
-static char *make_url(const struct client *client, const struct atls_body_codec *codec)
-{
-	char *url = NULL, *text = NULL;
-	CURLU *parts = curl_url();
-	if (parts &&
-		!curl_url_set(parts, CURLUPART_URL, client->settings.url, CURLU_DEFAULT_SCHEME) &&
-		(client->path_given || !curl_url_set(parts, CURLUPART_PATH, codec->path, 0)) &&
-		!curl_url_get(parts, CURLUPART_URL, &text, 0))
-		url = strdup(text);
-	curl_free(text);
-	curl_url_cleanup(parts);
-	return url;
-}
-
 /* Begins (again) in an encoding: new handshake, no session yet. */
 static int begin(struct session *session, enum atls_encoding encoding, struct atls_error *err)
 {
@@ -171,7 +157,7 @@ static int begin(struct session *session, enum atls_encoding encoding, struct at
 	const struct settings *settings = &client->settings;
 	session->codec = atls_body_codec(encoding);
 	free(session->url);
-	session->url = make_url(client, session->codec);
+	session->url = url_for(client, session->codec);
 	atls_engine_free(session->engine);
 	const struct atls_engine_config config = {
 		.role = ATLS_CLIENT,
@@ -277,13 +263,8 @@ static void valid(struct session *session, const struct atls_body *body)
 }
 
 /* The service had said its last word, and is gone before it heard ours. */
-static void end_unheard(struct session *session)
-{
-	struct atls_error err = {0};
-	atls_error_set(&err, ATLS_E_NETWORK,
-		"backend: the service ended the session before it took all that was sent");
-	end(session, &err);
-}
+static const struct atls_error unheard = {.code = ATLS_E_NETWORK,
+	.text = "backend: the service ended the session before it took all that was sent"};
 
 static void on_answer(void *ctx, struct atls_http_answer *answer)
 {
@@ -311,7 +292,7 @@ static void on_answer(void *ctx, struct atls_http_answer *answer)
 		if (session->may_change)
 			change_encoding(session, &err);
 		else if (atls_engine_state(session->engine) & ATLS_PEER_CLOSED)
-			end_unheard(session);
+			end(session, &unheard);
 		else if (++session->unknown < UNKNOWN_MAX)
 			lost(session, answer, &err);
 		else
@@ -405,27 +386,13 @@ ssize_t session_write(struct session *session, const void *data, size_t len)
 	return done;
 }
 
-struct atls_engine *session_engine(const struct session *session)
+struct session_facts session_facts(const struct session *session)
 {
-	return session->engine;
-}
-
-struct atls_http_channel *session_channel(const struct session *session)
-{
-	return session->channel;
-}
-
-const struct atls_body_codec *session_codec(const struct session *session)
-{
-	return session->codec;
-}
-
-uint64_t session_exchanges(const struct session *session)
-{
-	return session->base.exchanges;
-}
-
-const char *session_url(const struct session *session)
-{
-	return session->url;
+	return (struct session_facts){
+		.engine = session->engine,
+		.channel = session->channel,
+		.codec = session->codec,
+		.url = session->url,
+		.exchanges = session->base.exchanges,
+	};
 }

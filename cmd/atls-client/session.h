@@ -56,12 +56,16 @@ void session_stop(struct session *session);
  */
 void session_abort(struct session *session, const struct atls_error *err);
 
-struct atls_engine *session_engine(const struct session *session);
-struct atls_http_channel *session_channel(const struct session *session);
-const struct atls_body_codec *session_codec(const struct session *session);
-/* HTTP exchanges with a valid answer. */
-uint64_t session_exchanges(const struct session *session);
-/* The URL that is posted to. */
-const char *session_url(const struct session *session);
+/* What a session is made of at the moment; the pointers are its own, and another encoding changes
+ * them. */
+struct session_facts {
+	struct atls_engine *engine;
+	struct atls_http_channel *channel;
+	const struct atls_body_codec *codec;
+	const char *url;    /* that is posted to */
+	uint64_t exchanges; /* with a valid answer */
+};
+
+struct session_facts session_facts(const struct session *session);
 
 #endif

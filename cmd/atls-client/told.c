@@ -107,10 +107,10 @@ void tell_inner(struct client *client, const struct session *session, unsigned n
 		return;
 	char suite[TOLD_TEXT];
 	struct atls_verdict verdict;
-	inner_judge(client, session_engine(session), &verdict);
+	const struct session_facts facts = session_facts(session);
+	inner_judge(client, facts.engine, &verdict);
 	atls_log(&client->log, ATLS_LOG_VERBOSE,
 		"session %u: inner TLS: %s with '%s', issued by '%s'; encoding %s, exchange %llu",
-		number, inner_suite(session_engine(session), suite, sizeof suite), verdict.subject,
-		verdict.issuer, session_codec(session)->name,
-		(unsigned long long)session_exchanges(session));
+		number, inner_suite(facts.engine, suite, sizeof suite), verdict.subject,
+		verdict.issuer, facts.codec->name, (unsigned long long)facts.exchanges);
 }

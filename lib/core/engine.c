@@ -157,16 +157,22 @@ static int fail_with_alert(struct atls_engine *engine, int rc)
 	return engine->error.code;
 }
 
+/* Goes on as far as the input reaches. */
 static void handshake(struct atls_engine *engine)
 {
 	int rc;
+	size_t before;
 	do {
+		before = engine->in.len;
 		rc = gnutls_handshake(engine->tls);
 		if (rc == GNUTLS_E_WARNING_ALERT_RECEIVED &&
 			++engine->idle_records > IDLE_RECORDS_MAX)
 			rc = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 	} while (rc == GNUTLS_E_INTERRUPTED || rc == GNUTLS_E_WARNING_ALERT_RECEIVED ||
-		 rc == GNUTLS_E_GOT_APPLICATION_DATA || (rc == GNUTLS_E_AGAIN && engine->in.len));
+		 (engine->in.len < before && engine->in.len > 0 &&
+			 (rc == GNUTLS_E_AGAIN || rc == GNUTLS_E_GOT_APPLICATION_DATA)));
+	if (rc == GNUTLS_E_GOT_APPLICATION_DATA)
+		rc = GNUTLS_E_AGAIN;
 	if (rc == GNUTLS_E_SUCCESS) {
 		engine->established = true;
 		engine->idle_records = 0;
@@ -299,12 +305,12 @@ void atls_engine_output_done(struct atls_engine *engine, size_t len)
 }
 
 /* Whether reading goes on after what GnuTLS answered: messages that are not data. */
-static bool read_again(struct atls_engine *engine, ssize_t rc)
+static bool read_again(struct atls_engine *engine, ssize_t rc, size_t before)
 {
 	switch (rc) {
 	case GNUTLS_E_AGAIN:
 		/* Also the answer after a ticket or a KeyUpdate, while input remains. */
-		return engine->in.len > 0;
+		return engine->in.len > 0 && engine->in.len < before;
 	case GNUTLS_E_INTERRUPTED:
 		return true;
 	case GNUTLS_E_REHANDSHAKE:
@@ -326,9 +332,11 @@ ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap)
 	if (!engine->established || engine->drained || cap == 0)
 		return ATLS_E_AGAIN;
 	ssize_t rc;
-	do
+	size_t before;
+	do {
+		before = engine->in.len;
 		rc = gnutls_record_recv(engine->tls, data, cap);
-	while (rc < 0 && read_again(engine, rc));
+	} while (rc < 0 && read_again(engine, rc, before));
 	if (rc > 0) {
 		engine->idle_records = 0;
 		return rc;
