@@ -50,7 +50,7 @@ int atls_buf_reserve(struct atls_buf *buf, size_t len, uint8_t **room)
 {
 	if (len > buf->max || buf->len > buf->max - len)
 		return ATLS_E_LIMIT;
-	if (buf->cap - buf->head - buf->len < len) {
+	if (!buf->mem || buf->cap - buf->head - buf->len < len) {
 		if (buf->cap >= buf->len + len && buf->head >= buf->len) {
 			if (buf->len)
 				memcpy(buf->mem, buf->mem + buf->head, buf->len);
@@ -61,7 +61,7 @@ int atls_buf_reserve(struct atls_buf *buf, size_t len, uint8_t **room)
 				return rc;
 		}
 	}
-	*room = buf->mem ? buf->mem + buf->head + buf->len : NULL;
+	*room = buf->mem + buf->head + buf->len;
 	return ATLS_OK;
 }
 

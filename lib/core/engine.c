@@ -1,141 +1,27 @@
-#include "atls.h"
+#include "core/engine_impl.h"
 
-#include "core/buf.h"
 #include "core/err.h"
 #include "core/tls_cause.h"
-
-#include <arpa/inet.h>
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
 
 /* A record's plaintext (RFC 8446 section 5.1) and the most that any suite adds to it on the wire:
  * header 5, IV 16, MAC 48, padding 256. */
 #define RECORD_PLAIN_MAX 16384u
 #define RECORD_WIRE_MAX  (RECORD_PLAIN_MAX + 5 + 16 + 48 + 256)
 
-/* Above output_max, for what GnuTLS says on its own: handshake flights, tickets, alerts. */
-#define OUTPUT_RESERVE (256u << 10)
-
 /* Warning alerts and empty records in a row that a peer may send before it is a flood. */
 #define IDLE_RECORDS_MAX 64u
 
-struct atls_engine {
-	gnutls_session_t tls;
-	struct atls_buf in;
-	struct atls_buf out;
-	size_t output_max;
-	enum atls_role role;
-	atls_verify_fn *verify;
-	void *verify_ctx;
-	gnutls_alert_description_t verify_alert;
-	bool established;
-	bool closed;      /* our close_notify is out */
-	bool peer_closed; /* theirs was read */
-	bool input_ended;
-	bool drained; /* the last read met the end of the input: nothing more without bytes */
-	unsigned idle_records;
-	struct atls_error error;
-};
-
-static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t cap)
-{
-	struct atls_engine *engine = ptr;
-	if (engine->in.len == 0) {
-		if (engine->input_ended)
-			return 0;
-		gnutls_transport_set_errno(engine->tls, EAGAIN);
-		return -1;
-	}
-	size_t len = cap < engine->in.len ? cap : engine->in.len;
-	memcpy(data, atls_buf_bytes(&engine->in), len);
-	atls_buf_consume(&engine->in, len);
-	return (ssize_t)len;
-}
-
-static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int count)
-{
-	struct atls_engine *engine = ptr;
-	size_t len = 0;
-	for (int i = 0; i < count; i++)
-		len += iov[i].iov_len;
-	uint8_t *room;
-	int rc = atls_buf_reserve(&engine->out, len, &room);
-	if (rc) {
-		atls_error_set(&engine->error, rc,
-			rc == ATLS_E_LIMIT ? "inner TLS: more output than %zu bytes is pending"
-					   : "inner TLS: out of memory for %zu bytes of output",
-			rc == ATLS_E_LIMIT ? engine->out.max : len);
-		gnutls_transport_set_errno(engine->tls, ENOMEM);
-		return -1;
-	}
-	for (int i = 0; i < count; i++) {
-		memcpy(room, iov[i].iov_base, iov[i].iov_len);
-		room += iov[i].iov_len;
-	}
-	atls_buf_commit(&engine->out, len);
-	return (ssize_t)len;
-}
-
-static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
-{
-	(void)ms;
-	const struct atls_engine *engine = ptr;
-	return engine->in.len > 0 || engine->input_ended;
-}
-
-static int verify(gnutls_session_t tls)
-{
-	struct atls_engine *engine = gnutls_session_get_ptr(tls);
-	unsigned count = 0;
-	const gnutls_datum_t *chain = gnutls_certificate_get_peers(tls, &count);
-	engine->verify_alert = GNUTLS_A_BAD_CERTIFICATE;
-	int rc = engine->verify(engine->verify_ctx, chain, chain ? count : 0, &engine->verify_alert,
-		&engine->error);
-	return rc ? GNUTLS_E_CERTIFICATE_ERROR : 0;
-}
-
-static bool is_address(const char *name)
-{
-	struct in6_addr address;
-	return inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1;
-}
-
-static int configure(struct atls_engine *engine, const struct atls_engine_config *config)
-{
-	gnutls_session_t tls = engine->tls;
-	int rc = config->priorities ? gnutls_priority_set(tls, config->priorities)
-				    : gnutls_set_default_priority(tls);
-	if (rc == 0)
-		rc = gnutls_credentials_set(tls, GNUTLS_CRD_CERTIFICATE, config->credentials);
-	if (rc == 0 && config->server_name && !is_address(config->server_name))
-		rc = gnutls_server_name_set(
-			tls, GNUTLS_NAME_DNS, config->server_name, strlen(config->server_name));
-	if (rc < 0)
-		return rc;
-	gnutls_session_set_ptr(tls, engine);
-	if (engine->verify)
-		gnutls_session_set_verify_function(tls, verify);
-	if (config->role == ATLS_SERVER)
-		gnutls_certificate_server_set_request(tls,
-			config->require_certificate ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_IGNORE);
-	/* Time between bodies is the carriage's business. */
-	gnutls_handshake_set_timeout(tls, 0);
-	gnutls_transport_set_ptr(tls, engine);
-	gnutls_transport_set_pull_function(tls, pull);
-	gnutls_transport_set_pull_timeout_function(tls, pull_timeout);
-	gnutls_transport_set_vec_push_function(tls, push);
-	return 0;
-}
-
-static int fail(struct atls_engine *engine, int rc)
+int atls_engine_fail(struct atls_engine *engine, int rc)
 {
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		gnutls_alert_description_t alert = gnutls_alert_get(engine->tls);
 		const char *name = gnutls_alert_get_strname(alert);
-		return atls_error_set(&engine->error, ATLS_E_TLS,
+		atls_error_set(&engine->error, ATLS_E_TLS,
 			"inner TLS: the peer ended the session with alert %d (%s)", (int)alert,
 			name ? name : "unknown");
+		if (alert == GNUTLS_A_CERTIFICATE_REQUIRED)
+			atls_error_hint(&engine->error, "it wants a client certificate (--cert)");
+		return ATLS_E_TLS;
 	}
 	if (rc == GNUTLS_E_MEMORY_ERROR)
 		return atls_error_set(&engine->error, ATLS_E_MEMORY, "inner TLS: out of memory");
@@ -147,7 +33,7 @@ static int fail(struct atls_engine *engine, int rc)
 static int fail_with_alert(struct atls_engine *engine, int rc)
 {
 	bool refused = engine->error.code != ATLS_OK;
-	int code = fail(engine, rc);
+	int code = atls_engine_fail(engine, rc);
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return code;
 	if (refused && rc == GNUTLS_E_CERTIFICATE_ERROR)
@@ -157,8 +43,7 @@ static int fail_with_alert(struct atls_engine *engine, int rc)
 	return engine->error.code;
 }
 
-/* Goes on as far as the input reaches. */
-static void handshake(struct atls_engine *engine)
+void atls_engine_handshake(struct atls_engine *engine)
 {
 	int rc;
 	size_t before;
@@ -179,48 +64,6 @@ static void handshake(struct atls_engine *engine)
 	} else if (rc != GNUTLS_E_AGAIN) {
 		fail_with_alert(engine, rc);
 	}
-}
-
-struct atls_engine *atls_engine_new(const struct atls_engine_config *config, struct atls_error *err)
-{
-	struct atls_engine *engine = calloc(1, sizeof *engine);
-	if (!engine) {
-		atls_error_set(err, ATLS_E_MEMORY, "inner TLS: out of memory");
-		return NULL;
-	}
-	engine->role = config->role;
-	engine->verify = config->verify;
-	engine->verify_ctx = config->verify_ctx;
-	engine->output_max = config->output_max ? config->output_max : ATLS_OUTPUT_MAX;
-	atls_buf_init(&engine->in, config->input_max ? config->input_max : ATLS_INPUT_MAX);
-	atls_buf_init(&engine->out, engine->output_max + OUTPUT_RESERVE);
-	unsigned flags = config->role == ATLS_SERVER ? GNUTLS_SERVER : GNUTLS_CLIENT;
-	int rc = gnutls_init(&engine->tls, flags | GNUTLS_NONBLOCK);
-	if (rc == 0)
-		rc = configure(engine, config);
-	if (rc == 0 && config->role == ATLS_CLIENT)
-		handshake(engine);
-	if (rc < 0)
-		fail(engine, rc);
-	if (engine->error.code != ATLS_OK) {
-		if (err && err->code == ATLS_OK)
-			*err = engine->error;
-		atls_engine_free(engine);
-		return NULL;
-	}
-	return engine;
-}
-
-void atls_engine_free(struct atls_engine *engine)
-{
-	if (!engine)
-		return;
-	if (engine->tls)
-		gnutls_deinit(engine->tls);
-	atls_buf_free(&engine->in);
-	atls_buf_free(&engine->out);
-	explicit_bzero(engine, sizeof *engine);
-	free(engine);
 }
 
 static bool failed(const struct atls_engine *engine)
@@ -274,7 +117,7 @@ int atls_engine_feed(struct atls_engine *engine, const void *bytes, size_t len)
 		return rc;
 	engine->drained = false;
 	if (!engine->established)
-		handshake(engine);
+		atls_engine_handshake(engine);
 	return engine->error.code;
 }
 
@@ -285,7 +128,7 @@ void atls_engine_end_input(struct atls_engine *engine)
 	engine->input_ended = true;
 	engine->drained = false;
 	if (!failed(engine) && !engine->established)
-		handshake(engine);
+		atls_engine_handshake(engine);
 }
 
 size_t atls_engine_input_pending(const struct atls_engine *engine)
@@ -366,7 +209,7 @@ ssize_t atls_engine_write(struct atls_engine *engine, const void *data, size_t l
 		size_t piece = len - done < RECORD_PLAIN_MAX ? len - done : RECORD_PLAIN_MAX;
 		ssize_t rc = gnutls_record_send(engine->tls, bytes + done, piece);
 		if (rc < 0)
-			return fail(engine, (int)rc);
+			return atls_engine_fail(engine, (int)rc);
 		done += (size_t)rc;
 	}
 	return done || len == 0 ? (ssize_t)done : ATLS_E_AGAIN;
@@ -380,7 +223,7 @@ int atls_engine_close(struct atls_engine *engine)
 		return ATLS_E_AGAIN;
 	int rc = gnutls_bye(engine->tls, GNUTLS_SHUT_WR);
 	if (rc < 0)
-		return fail(engine, rc);
+		return atls_engine_fail(engine, rc);
 	engine->closed = true;
 	return ATLS_OK;
 }

@@ -23,11 +23,15 @@ static void check_again(const struct atls_body_codec *codec, const struct atls_b
 	char *session = body->session ? strndup(body->session, body->session_len) : NULL;
 	size_t size = codec->encoded_size(session, body->len);
 	uint8_t *encoded = malloc(size);
-	need(encoded && codec->encode(session, body->records, body->len, encoded) == size);
+	need(encoded != NULL);
+	size_t wrote = codec->encode(session, body->records, body->len, encoded);
+	need(body->records ? wrote == size : wrote < size);
+	size = wrote;
 	struct atls_error err = {0};
 	struct atls_body again;
 	need(codec->decode(encoded, size, &again, &err) == ATLS_OK);
 	need(again.len == body->len && again.session_len == body->session_len);
+	need(!again.records == !body->records);
 	need(!body->len || memcmp(again.records, body->records, body->len) == 0);
 	need((again.session != NULL) == (session != NULL));
 	need(!session || (strlen(session) == body->session_len &&

@@ -1,0 +1,33 @@
+/* The engine's inside, for engine.c (what it does) and engine_new.c (how it is set up). */
+#ifndef ATLS_CORE_ENGINE_IMPL_H
+#define ATLS_CORE_ENGINE_IMPL_H
+
+#include "atls.h"
+
+#include "core/buf.h"
+
+struct atls_engine {
+	gnutls_session_t tls;
+	struct atls_buf in;
+	struct atls_buf out;
+	size_t output_max;
+	enum atls_role role;
+	atls_verify_fn *verify;
+	void *verify_ctx;
+	gnutls_alert_description_t verify_alert;
+	bool established;
+	bool closed;      /* our close_notify is out */
+	bool peer_closed; /* theirs was read */
+	bool input_ended;
+	bool drained; /* the last read met the end of the input: nothing more without bytes */
+	unsigned idle_records;
+	struct atls_error error;
+};
+
+/* Describes a fatal GnuTLS code in the engine's error. Returns its code. */
+int atls_engine_fail(struct atls_engine *engine, int rc);
+
+/* Goes on with the handshake as far as the input reaches. */
+void atls_engine_handshake(struct atls_engine *engine);
+
+#endif
