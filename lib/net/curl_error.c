@@ -32,7 +32,7 @@ static const struct {
 	{CURLE_SEND_ERROR, ATLS_E_NETWORK, "connection: lost while sending", NULL},
 	{CURLE_RECV_ERROR, ATLS_E_NETWORK, "connection: lost while receiving", NULL},
 	{CURLE_GOT_NOTHING, ATLS_E_NETWORK, "HTTP: the connection was closed without an answer",
-		NULL},
+		"is it https that listens there, and not http?"},
 	{CURLE_PARTIAL_FILE, ATLS_E_NETWORK, "HTTP: the answer was cut short", NULL},
 	{CURLE_WEIRD_SERVER_REPLY, ATLS_E_PROTOCOL, "HTTP: what answers there does not speak HTTP",
 		NULL},
@@ -42,7 +42,31 @@ static const struct {
 	{CURLE_URL_MALFORMAT, ATLS_E_USAGE, "the URL cannot be understood", NULL},
 };
 
-void atls_curl_error(CURL *easy, CURLcode rc, const char *detail, struct atls_error *err)
+/* libcurl names the host that it could not connect to: if it is not the URL's, it is the proxy. */
+static bool failed_at_proxy(CURL *easy, const char *detail)
+{
+	static const char words[] = "Failed to connect to ";
+	const char *at = strstr(detail, words);
+	const char *effective = NULL;
+	char *host = NULL;
+	bool other = false;
+	CURLU *url = curl_url();
+	if (at && url && !curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &effective) &&
+		!curl_url_set(url, CURLUPART_URL, effective, 0) &&
+		!curl_url_get(url, CURLUPART_HOST, &host, 0)) {
+		/* An IPv6 address has brackets in the URL only. */
+		const char *name = host[0] == '[' ? host + 1 : host;
+		size_t len = strcspn(name, "]");
+		at += sizeof words - 1;
+		other = strncmp(at, name, len) != 0 || at[len] != ' ';
+	}
+	curl_free(host);
+	curl_url_cleanup(url);
+	return other;
+}
+
+void atls_curl_error(
+	CURL *easy, CURLcode rc, const char *detail, bool elsewhere, struct atls_error *err)
 {
 	const char *words = detail && detail[0] ? detail : curl_easy_strerror(rc);
 	long proxy_status = 0;
@@ -56,6 +80,11 @@ void atls_curl_error(CURL *easy, CURLcode rc, const char *detail, struct atls_er
 	if (proxy_status >= 300) {
 		atls_error_set(err, ATLS_E_NETWORK, "proxy: it refused CONNECT with status %ld",
 			proxy_status);
+		return;
+	}
+	if (rc == CURLE_COULDNT_CONNECT && !elsewhere && failed_at_proxy(easy, words)) {
+		atls_error_set(err, ATLS_E_NETWORK, "proxy: no connection to it could be made (%s)",
+			words);
 		return;
 	}
 	for (size_t i = 0; i < sizeof causes / sizeof causes[0]; i++) {

@@ -3,6 +3,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "net/curl_error.h"
+#include "net/outer.h"
 #include "net/timer.h"
 
 #include <stdlib.h>
@@ -28,6 +29,8 @@ struct atls_http_channel {
 	struct atls_http_answer answer;
 	atls_http_answered *answered;
 	void *ctx;
+	struct atls_outer outer;
+	bool connect_to; /* connections may go elsewhere than the URL says */
 };
 
 static void finish_all(struct atls_http_client *client)
@@ -44,9 +47,11 @@ static void finish_all(struct atls_http_client *client)
 		curl_multi_remove_handle(client->multi, easy);
 		channel->busy = false;
 		struct atls_http_answer *answer = &channel->answer;
+		atls_outer_note(&channel->outer, easy);
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
 		if (rc != CURLE_OK) {
-			atls_curl_error(easy, rc, channel->detail, &answer->error);
+			atls_curl_error(
+				easy, rc, channel->detail, channel->connect_to, &answer->error);
 			answer->status = 0;
 		}
 		answer->body = channel->body.mem + channel->body.head;
@@ -216,7 +221,9 @@ static CURLcode set_network(CURL *easy, const struct atls_http_client_config *co
 		rc = curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, config->proxy_user);
 	if (rc == CURLE_OK && config->interface)
 		rc = curl_easy_setopt(easy, CURLOPT_INTERFACE, config->interface);
-	curl_easy_setopt(easy, CURLOPT_PROXYAUTH, CURLAUTH_ANY);
+	curl_easy_setopt(
+		easy, CURLOPT_PROXYAUTH, config->proxy_anyauth ? CURLAUTH_ANY : CURLAUTH_BASIC);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "atls/" ATLS_VERSION);
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, config->resolve);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, config->connect_to);
 	curl_easy_setopt(easy, CURLOPT_IPRESOLVE, config->ip_version);
@@ -241,6 +248,8 @@ static CURLcode set_outer_trust(CURL *easy, const struct atls_http_client_config
 	curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
 	if (config->outer_cacert)
 		rc = curl_easy_setopt(easy, CURLOPT_CAINFO, config->outer_cacert);
+	if (rc == CURLE_OK && config->outer_cacert)
+		rc = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, config->outer_cacert);
 	if (rc == CURLE_OK && config->outer_pins)
 		rc = curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, config->outer_pins);
 	return rc;
@@ -262,6 +271,7 @@ struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 	channel->answered = answered;
 	channel->ctx = ctx;
 	channel->user_headers = config->headers;
+	channel->connect_to = config->connect_to != NULL;
 	atls_buf_init(&channel->body, ATLS_ANSWER_MAX);
 	CURLcode rc = set_network(channel->easy, config);
 	if (rc == CURLE_OK)
@@ -291,6 +301,7 @@ void atls_http_channel_free(struct atls_http_channel *channel)
 	curl_easy_cleanup(channel->easy);
 	curl_slist_free_all(channel->headers);
 	atls_buf_free(&channel->body);
+	atls_outer_free(&channel->outer);
 	explicit_bzero(channel, sizeof *channel);
 	free(channel);
 }
@@ -365,9 +376,10 @@ int atls_http_post(
 	return ATLS_OK;
 }
 
-CURL *atls_http_channel_easy(struct atls_http_channel *channel)
+unsigned atls_http_outer_chain(const struct atls_http_channel *channel, char *const **pem)
 {
-	return channel->easy;
+	*pem = channel->outer.pem;
+	return channel->outer.count;
 }
 
 const char *atls_http_version(const struct atls_http_channel *channel)

@@ -25,6 +25,7 @@ struct atls_http_client_config {
 	long connect_ms;
 	long stall_s; /* an exchange without a byte for this long is lost */
 	bool outer_verify;
+	bool proxy_anyauth; /* ask the proxy what it wants, instead of Basic at once */
 };
 
 /* The event base's curl: connections are shared by all channels. */
@@ -69,12 +70,9 @@ int atls_http_post(
 /* Forgets the cookies of this channel. The first ones that come are kept for good. */
 void atls_http_channel_forget(struct atls_http_channel *channel);
 
-/* The certificates that the outer TLS showed on the connection of the last request, leaf first, as
- * PEM; 0 if there were none. The caller frees each and the array. */
-unsigned atls_http_outer_chain(struct atls_http_channel *channel, char ***pem);
-
-/* The channel's curl handle, for its questions about the last request. */
-CURL *atls_http_channel_easy(struct atls_http_channel *channel);
+/* The certificates that the outer TLS showed on the connection that this channel made last, leaf
+ * first, as PEM; 0 if there were none. They are the channel's until its next request. */
+unsigned atls_http_outer_chain(const struct atls_http_channel *channel, char *const **pem);
 
 /* "2", "1.1": the HTTP version of the last answer. */
 const char *atls_http_version(const struct atls_http_channel *channel);

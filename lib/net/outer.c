@@ -1,4 +1,4 @@
-#include "net/http_client.h"
+#include "net/outer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,23 +11,28 @@ static const char *certificate_of(const struct curl_slist *fields)
 	return NULL;
 }
 
-unsigned atls_http_outer_chain(struct atls_http_channel *channel, char ***pem)
+void atls_outer_free(struct atls_outer *outer)
+{
+	for (unsigned i = 0; i < outer->count; i++)
+		free(outer->pem[i]);
+	free(outer->pem);
+	outer->pem = NULL;
+	outer->count = 0;
+}
+
+void atls_outer_note(struct atls_outer *outer, CURL *easy)
 {
 	struct curl_certinfo *info = NULL;
-	*pem = NULL;
-	if (curl_easy_getinfo(atls_http_channel_easy(channel), CURLINFO_CERTINFO, &info) || !info ||
+	long made = 0;
+	if (curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &made) || made == 0 ||
+		curl_easy_getinfo(easy, CURLINFO_CERTINFO, &info) || !info ||
 		info->num_of_certs <= 0)
-		return 0;
-	char **list = calloc((size_t)info->num_of_certs, sizeof *list);
-	unsigned count = 0;
-	for (int i = 0; list && i < info->num_of_certs; i++) {
+		return;
+	atls_outer_free(outer);
+	outer->pem = calloc((size_t)info->num_of_certs, sizeof *outer->pem);
+	for (int i = 0; outer->pem && i < info->num_of_certs; i++) {
 		const char *text = certificate_of(info->certinfo[i]);
-		list[count] = text ? strdup(text) : NULL;
-		count += list[count] != NULL;
+		outer->pem[outer->count] = text ? strdup(text) : NULL;
+		outer->count += outer->pem[outer->count] != NULL;
 	}
-	if (count == 0)
-		free(list);
-	else
-		*pem = list;
-	return count;
 }
