@@ -19,6 +19,7 @@ _atls_client() {
         --outer-pinnedpubkey
         -x --proxy
         -U --proxy-user
+        --proxy-anyauth
         -H --header
         --resolve
         --connect-to

@@ -18,6 +18,7 @@ complete -c atls-client -l outer-cacert -r -F -d 'trust anchors of the network l
 complete -c atls-client -l outer-pinnedpubkey -x -d 'expect one of these keys of the network layer'
 complete -c atls-client -s x -l proxy -x -a '(__fish_print_hostnames)' -d 'proxy to use: [http|https|socks5|...://]HOST[:PORT]'
 complete -c atls-client -s U -l proxy-user -x -d 'credentials for the proxy, or the file that holds them'
+complete -c atls-client -l proxy-anyauth -d 'ask the proxy which authentication it wants (default: Basic)'
 complete -c atls-client -s H -l header -x -d 'add a header to each request, or the lines of a file'
 complete -c atls-client -l resolve -x -a '(__fish_print_hostnames)' -d 'use ADDR for HOST:PORT'
 complete -c atls-client -l connect-to -x -a '(__fish_print_hostnames)' -d 'connect to H2:P2 instead of H1:P1'

@@ -14,7 +14,7 @@ struct finding {
 	struct session *session;
 	bool done;
 	struct atls_error error;
-	char url[1024];
+	char url[4096];
 	const char *encoding;
 	unsigned long long exchanges;
 	const char *http;
@@ -156,6 +156,10 @@ int check_run(struct client *client)
 		return atls_exit_code(found.error.code);
 	}
 	event_base_dispatch(client->base);
+	if (!found.done && found.error.code == ATLS_OK) {
+		found.error = client->stopped;
+		gather(&found);
+	}
 	session_free(found.session);
 	struct atls_error output = {0};
 	int rc = ATLS_OK;

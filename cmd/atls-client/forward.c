@@ -1,6 +1,7 @@
 #include "forward.h"
 
 #include "relay.h"
+#include "signals.h"
 
 #include "cli/exit.h"
 #include "cli/portfile.h"
@@ -9,7 +10,6 @@
 #include "net/listen.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -35,7 +35,7 @@ struct forwarder {
 	unsigned count;
 	unsigned ports[FORWARDS_MAX];
 	struct event *resume;
-	struct event *signals[2];
+	struct event *signals[END_SIGNALS];
 	LIST_HEAD(, forward) open;
 	unsigned numbers;
 	bool ending;
@@ -167,15 +167,10 @@ static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_er
 
 static int start(struct forwarder *forwarder, struct atls_error *err)
 {
-	static const int numbers[2] = {SIGINT, SIGTERM};
 	struct client *client = forwarder->client;
 	int rc = ATLS_OK;
-	for (unsigned i = 0; i < 2 && !rc; i++) {
-		forwarder->signals[i] =
-			evsignal_new(client->base, numbers[i], on_signal, forwarder);
-		if (!forwarder->signals[i] || event_add(forwarder->signals[i], NULL))
-			rc = ATLS_E_MEMORY;
-	}
+	if (!end_signals_catch(client->base, forwarder->signals, on_signal, forwarder))
+		rc = ATLS_E_MEMORY;
 	forwarder->resume = event_new(client->base, -1, 0, on_resume, forwarder);
 	if (rc || !forwarder->resume)
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
@@ -200,9 +195,7 @@ static void stop(struct forwarder *forwarder)
 			event_free(forwarder->listeners[i]);
 		close(forwarder->fds[i]);
 	}
-	for (unsigned i = 0; i < 2; i++)
-		if (forwarder->signals[i])
-			event_free(forwarder->signals[i]);
+	end_signals_free(forwarder->signals);
 	if (forwarder->resume)
 		event_free(forwarder->resume);
 	free(forwarder);

@@ -1,6 +1,7 @@
 #include "check.h"
 #include "forward.h"
 #include "relay.h"
+#include "signals.h"
 #include "url.h"
 
 #include "cli/creds.h"
@@ -54,17 +55,10 @@ static int pipe_run(struct client *client)
 {
 	struct pipe_run run = {.client = client};
 	run.relay = relay_new(client, STDIN_FILENO, STDOUT_FILENO, pipe_ended, &run, &run.error);
-	struct event *interrupt = evsignal_new(client->base, SIGINT, on_signal, &run);
-	struct event *terminate = evsignal_new(client->base, SIGTERM, on_signal, &run);
-	if (run.relay && interrupt && terminate) {
-		event_add(interrupt, NULL);
-		event_add(terminate, NULL);
+	struct event *signals[END_SIGNALS] = {NULL};
+	if (run.relay && end_signals_catch(client->base, signals, on_signal, &run))
 		event_base_dispatch(client->base);
-	}
-	if (interrupt)
-		event_free(interrupt);
-	if (terminate)
-		event_free(terminate);
+	end_signals_free(signals);
 	relay_free(run.relay);
 	if (run.error.code)
 		atls_log_error(&client->log, &run.error);
@@ -76,7 +70,9 @@ static void on_max_time(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	struct client *client = ctx;
-	client->timed_out = true;
+	atls_error_set(&client->stopped, ATLS_E_NETWORK,
+		"connection: not done within %.1f s (--max-time)",
+		(double)client->settings.max_ms / 1000);
 	event_base_loopbreak(client->base);
 }
 
@@ -94,12 +90,10 @@ static int run(struct client *client)
 						    : pipe_run(client);
 	if (limit)
 		event_free(limit);
-	if (!client->timed_out)
+	/* --check says it with its result. */
+	if (client->stopped.code == ATLS_OK || client->settings.check)
 		return code;
-	struct atls_error err = {0};
-	atls_error_set(&err, ATLS_E_NETWORK, "connection: not done within %.1f s (--max-time)",
-		(double)ms / 1000);
-	atls_log_error(&client->log, &err);
+	atls_log_error(&client->log, &client->stopped);
 	return ATLS_EXIT_NETWORK;
 }
 
@@ -110,6 +104,7 @@ static void set_way(struct client *client)
 		.url = settings->url,
 		.proxy = settings->proxy,
 		.proxy_user = settings->proxy_user,
+		.proxy_anyauth = settings->proxy_anyauth,
 		.interface = settings->interface,
 		.outer_cacert = settings->outer_cacert,
 		.outer_pins = settings->outer_pins,
@@ -183,6 +178,8 @@ int main(int argc, char **argv)
 		atls_error_set(&err, ATLS_E_LOCAL, "standard input and output: one is closed");
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (err.code || prepare(&client, &creds, &err)) {
+		if (err.code == ATLS_E_USAGE)
+			atls_error_hint(&err, "see '%s --help'", atls_client_tool.name);
 		atls_log_error(&client.log, &err);
 		code = atls_exit_code(err.code);
 	} else {

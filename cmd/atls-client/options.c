@@ -25,6 +25,7 @@ enum option {
 	OPT_OUTER_PINS,
 	OPT_PROXY,
 	OPT_PROXY_USER,
+	OPT_PROXY_ANYAUTH,
 	OPT_HEADER,
 	OPT_RESOLVE,
 	OPT_CONNECT_TO,
@@ -73,6 +74,8 @@ static const struct atls_opt options[] = {
 		"proxy to use: [http|https|socks5|...://]HOST[:PORT]", false},
 	{OPT_PROXY_USER, 'U', "proxy-user", "USER:PASSWORD|@FILE", ATLS_OPT_TEXT, NULL,
 		"credentials for the proxy, or the file that holds them", false},
+	{OPT_PROXY_ANYAUTH, 0, "proxy-anyauth", NULL, ATLS_OPT_NONE, NULL,
+		"ask the proxy which authentication it wants (default: Basic)", false},
 	{OPT_HEADER, 'H', "header", "LINE|@FILE", ATLS_OPT_TEXT, NULL,
 		"add a header to each request, or the lines of a file", true},
 	{OPT_RESOLVE, 0, "resolve", "HOST:PORT:ADDR", ATLS_OPT_HOST, NULL, "use ADDR for HOST:PORT",
@@ -240,6 +243,9 @@ static int apply_way(struct settings *s, int id, const char *value, struct atls_
 	case OPT_PROXY_USER:
 		return value[0] == '@' ? each_line(s, value + 1, take_proxy_user, err)
 				       : take_proxy_user(s, value, err);
+	case OPT_PROXY_ANYAUTH:
+		s->proxy_anyauth = true;
+		return ATLS_OK;
 	case OPT_HEADER:
 		return value[0] == '@' ? each_line(s, value + 1, take_header, err)
 				       : take_header(s, value, err);

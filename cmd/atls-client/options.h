@@ -35,6 +35,7 @@ struct settings {
 
 	const char *proxy;
 	char *proxy_user;
+	bool proxy_anyauth;
 	const char *interface;
 	struct curl_slist *headers;
 	struct curl_slist *resolve;

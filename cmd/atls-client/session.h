@@ -16,12 +16,12 @@ struct client {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priorities;
 	struct atls_policy policy;
-	char *host;       /* of the URL */
-	char *name;       /* expected of the service */
-	bool path_given;  /* the URL has a path of its own */
-	bool timed_out;   /* --max-time is over */
-	bool outer_told;  /* -v reported the outer TLS already */
-	unsigned numbers; /* sessions begun */
+	char *host;                /* of the URL */
+	char *name;                /* expected of the service */
+	bool path_given;           /* the URL has a path of its own */
+	struct atls_error stopped; /* --max-time is over, if it has a code */
+	bool outer_told;           /* -v reported the outer TLS already */
+	unsigned numbers;          /* sessions begun */
 };
 
 struct session;

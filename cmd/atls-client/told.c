@@ -8,7 +8,7 @@
 #include <string.h>
 
 /* PEM as libcurl gives it, as DER. Returns the number that could be read. */
-static unsigned to_der(char **pem, unsigned count, gnutls_datum_t *der)
+static unsigned to_der(char *const *pem, unsigned count, gnutls_datum_t *der)
 {
 	unsigned done = 0;
 	for (unsigned i = 0; i < count && i < ATLS_CHAIN_MAX; i++) {
@@ -39,7 +39,7 @@ static gnutls_x509_trust_list_t outer_anchors(const struct client *client)
 bool outer_judge(struct client *client, struct atls_http_channel *channel,
 	struct atls_verdict *verdict, char *sentence, size_t cap)
 {
-	char **pem;
+	char *const *pem;
 	gnutls_datum_t der[ATLS_CHAIN_MAX] = {{NULL, 0}};
 	unsigned count = atls_http_outer_chain(channel, &pem);
 	unsigned readable = to_der(pem, count, der);
@@ -56,9 +56,6 @@ bool outer_judge(struct client *client, struct atls_http_channel *channel,
 	}
 	for (unsigned i = 0; i < readable; i++)
 		gnutls_free(der[i].data);
-	for (unsigned i = 0; i < count; i++)
-		free(pem[i]);
-	free(pem);
 	return readable > 0;
 }
 
