@@ -101,24 +101,35 @@ FUZZ_LINK := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libedge.a $(B)/libatls.a
 	$(CC) $(ALL_LDFLAGS) $(FUZZ_LINK) -o $@ $^ $(PC_LIBS)
 
-.PRECIOUS: $(B)/%.o
-.PHONY: build-tests
-build-tests: all $(UNIT:%=$(B)/tests/unit/%) $(FUZZ:%=$(B)/tests/fuzz/%)
+# What tests and benchmarks talk to.
+HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/lib/*.c tests/bench/*.c))
+$(HELPERS): $(B)/%: $(B)/%.o
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(PC_LIBS)
 
-.PHONY: demo test test-unit test-tools check-layers lint deps deps-demo deps-test
+.PRECIOUS: $(B)/%.o
+.PHONY: build-tests helpers
+helpers: $(HELPERS)
+build-tests: all $(HELPERS) $(B)/completions/generate $(UNIT:%=$(B)/tests/unit/%) $(FUZZ:%=$(B)/tests/fuzz/%)
+
+.PHONY: demo test test-unit test-tools check-layers lint bench
 demo: ## install what it needs, build, and carry a session through a real intercepting middlebox
 	@tests/setup.sh demo
-	@$(MAKE) --no-print-directory -s all
+	@$(MAKE) --no-print-directory -s -j2 all helpers
 	@tests/demo.sh
 
 test: ## install what they need, build, and run all tests
 	@tests/setup.sh test
 	@tests/run.sh
 
+bench: ## throughput and latency beside those of peers, as a table
+	@tests/setup.sh bench
+	@$(MAKE) --no-print-directory -s -j2 all helpers
+	@tests/bench/bench.sh
+
 test-unit: build-tests ## unit tests and fuzz seeds of this FLAVOUR, without any set-up
 	@FLAVOUR=$(FLAVOUR) tests/run-unit.sh
 
-check-layers: $(LIB_OBJ) ## arrows between the layers go down only
+check-layers: all ## arrows between the layers go down only
 	@tests/check-layers.sh $(B)
 
 lint: ## formatter, static analysers, shell and manual page linters
