@@ -141,8 +141,8 @@ static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_er
 {
 	struct client *client = forwarder->client;
 	char *spec = strdup(client->settings.forwards[index]);
-	char *host, *port;
-	int fds[ATLS_LISTEN_MAX];
+	char *host = NULL, *port = NULL;
+	int fds[ATLS_LISTEN_MAX] = {0};
 	int count = ATLS_E_MEMORY;
 	if (spec && !atls_host_port_split(spec, &host, &port))
 		count = atls_error_set(err, ATLS_E_USAGE, "-L '%s' is not [ADDR:]PORT",

@@ -158,9 +158,8 @@ static int each_line(struct settings *settings, const char *name,
 		return ATLS_E_LOCAL;
 	char *line = NULL;
 	size_t cap = 0;
-	ssize_t len;
 	int rc = ATLS_OK;
-	while (!rc && (len = getline(&line, &cap, file)) >= 0) {
+	while (!rc && getline(&line, &cap, file) >= 0) {
 		line[strcspn(line, "\r\n")] = '\0';
 		if (line[0])
 			rc = take(settings, line, err);

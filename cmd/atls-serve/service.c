@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define COOKIE "atls"
-/* A body so short is let in when buffers are full: polls empty them. */
+/* So little is taken even when buffers are full. */
 #define SMALL_BODY 4096u
 
 /* An HTTP request that is being answered. */
@@ -35,10 +35,9 @@ static int encoding_of(const struct atls_http_request *request)
 	return type ? atls_encoding_by_type(type) : -1;
 }
 
-unsigned service_admit(
-	void *ctx, struct atls_http_request *request, size_t room, struct atls_http_header *extra)
+unsigned service_admit(void *ctx, struct atls_http_request *request, struct atls_http_header *extra)
 {
-	const struct service *service = ctx;
+	(void)ctx;
 	if (!known_path(atls_http_request_path(request)))
 		return 404;
 	if (strcmp(atls_http_request_method(request), "POST") != 0) {
@@ -47,11 +46,15 @@ unsigned service_admit(
 	}
 	if (encoding_of(request) < 0)
 		return 415;
-	if (room > SMALL_BODY && service->buffered + room > service->settings.max_buffered) {
-		*extra = (struct atls_http_header){"Retry-After", "1"};
-		return 503;
-	}
 	return 0;
+}
+
+void service_refused(void *ctx, const struct atls_http_request *request, unsigned status)
+{
+	const struct service *service = ctx;
+	atls_log(&service->log, ATLS_LOG_VERBOSE, "status %u for %s: %s %s", status,
+		atls_http_request_peer(request), atls_http_request_method(request),
+		atls_http_request_path(request));
 }
 
 /* A refusal, with a line for the person who reads it. */
@@ -192,10 +195,10 @@ static void offer(
 		refuse(pending, 503, "1", "the backend does not take what is here already");
 		return;
 	case ATLS_OFFER_TAKEN:
-		tunnel->bulk = body->len >= BULK_BYTES;
+		tunnel->bulk = body->len >= BULK_BYTES || tunnel->streams;
 		break;
 	case ATLS_OFFER_POLL:
-		tunnel->bulk = false;
+		tunnel->bulk = tunnel->streams = false;
 		break;
 	case ATLS_OFFER_PENDING:
 		break;
@@ -235,6 +238,11 @@ static void serve(struct pending *pending)
 	}
 	if (!body.records) {
 		refuse(pending, 400, NULL, "protocol: JSON body: it has no member 'records'");
+		return;
+	}
+	if (body.len > SMALL_BODY &&
+		pending->service->buffered + body.len > pending->service->settings.max_buffered) {
+		refuse(pending, 503, "1", "too much is buffered already");
 		return;
 	}
 	bool json = pending->codec->session_in_body;

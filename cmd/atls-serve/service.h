@@ -38,7 +38,8 @@ struct tunnel {
 	struct service *service;
 	struct atls_session *session;
 	TAILQ_HEAD(, pending) waiting; /* requests that wait for an answer */
-	bool bulk;                     /* the last body was a large one */
+	bool bulk;                     /* the client has more to say: its bodies are not held */
+	bool streams;                  /* its last body was held in vain */
 	bool held_out;                 /* the hold is over: answer with what there is */
 	struct event *hold;
 
@@ -59,8 +60,9 @@ struct tunnel {
 };
 
 /* The callbacks of http_server.h, with a service as their context. */
-unsigned service_admit(void *service, struct atls_http_request *request, size_t room,
-	struct atls_http_header *extra);
+unsigned service_admit(
+	void *service, struct atls_http_request *request, struct atls_http_header *extra);
+void service_refused(void *service, const struct atls_http_request *request, unsigned status);
 void service_ready(void *service, struct atls_http_request *request);
 void service_done(void *service, struct atls_http_request *request);
 

@@ -160,6 +160,8 @@ static bool answer(struct tunnel *tunnel)
 		return false;
 	}
 	bool final = over && len <= ANSWER_BYTES;
+	/* A client that sends one body after the other and hears nothing is not kept waiting. */
+	tunnel->streams = tunnel->session->unanswered && len == 0;
 	event_del(tunnel->hold);
 	service_answer(tunnel, len < ANSWER_BYTES ? len : ANSWER_BYTES, final);
 	tunnel->held_out = false;

@@ -33,12 +33,12 @@ static size_t grown(const struct atls_buf *buf, size_t need)
 /* Never realloc(): it would leave an unwiped copy behind. */
 static int move_to(struct atls_buf *buf, size_t cap)
 {
-	uint8_t *mem = malloc(cap);
+	uint8_t *mem = malloc(cap ? cap : 1);
 	if (!mem)
 		return ATLS_E_MEMORY;
-	if (buf->len)
-		memcpy(mem, buf->mem + buf->head, buf->len);
 	size_t len = buf->len;
+	if (buf->mem && len)
+		memcpy(mem, buf->mem + buf->head, len);
 	atls_buf_free(buf);
 	buf->mem = mem;
 	buf->cap = cap;
@@ -46,20 +46,24 @@ static int move_to(struct atls_buf *buf, size_t cap)
 	return ATLS_OK;
 }
 
+/* Whether the content can move to the front without overlapping itself: then that makes the room.
+ */
+static bool can_close_gap(const struct atls_buf *buf, size_t len)
+{
+	return buf->cap >= buf->len + len && buf->head >= buf->len;
+}
+
 int atls_buf_reserve(struct atls_buf *buf, size_t len, uint8_t **room)
 {
 	if (len > buf->max || buf->len > buf->max - len)
 		return ATLS_E_LIMIT;
-	if (!buf->mem || buf->cap - buf->head - buf->len < len) {
-		if (buf->cap >= buf->len + len && buf->head >= buf->len) {
-			if (buf->len)
-				memcpy(buf->mem, buf->mem + buf->head, buf->len);
-			buf->head = 0;
-		} else {
-			int rc = move_to(buf, grown(buf, buf->len + len));
-			if (rc)
-				return rc;
-		}
+	if (buf->mem && buf->cap - buf->head - buf->len < len && can_close_gap(buf, len)) {
+		memcpy(buf->mem, buf->mem + buf->head, buf->len);
+		buf->head = 0;
+	} else if (!buf->mem || buf->cap - buf->head - buf->len < len) {
+		int rc = move_to(buf, grown(buf, buf->len + len));
+		if (rc)
+			return rc;
 	}
 	*room = buf->mem + buf->head + buf->len;
 	return ATLS_OK;

@@ -11,18 +11,22 @@
 /* Warning alerts and empty records in a row that a peer may send before it is a flood. */
 #define IDLE_RECORDS_MAX 64u
 
+static int fail_by_alert(struct atls_engine *engine)
+{
+	char name[ATLS_ALERT_NAME];
+	gnutls_alert_description_t alert = gnutls_alert_get(engine->tls);
+	atls_error_set(&engine->error, ATLS_E_TLS,
+		"inner TLS: the peer ended the session with alert %s (%d)",
+		atls_alert_name(alert, name), (int)alert);
+	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED)
+		atls_error_hint(&engine->error, "it wants a client certificate (--cert)");
+	return ATLS_E_TLS;
+}
+
 int atls_engine_fail(struct atls_engine *engine, int rc)
 {
-	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED) {
-		gnutls_alert_description_t alert = gnutls_alert_get(engine->tls);
-		const char *name = gnutls_alert_get_strname(alert);
-		atls_error_set(&engine->error, ATLS_E_TLS,
-			"inner TLS: the peer ended the session with alert %d (%s)", (int)alert,
-			name ? name : "unknown");
-		if (alert == GNUTLS_A_CERTIFICATE_REQUIRED)
-			atls_error_hint(&engine->error, "it wants a client certificate (--cert)");
-		return ATLS_E_TLS;
-	}
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		return fail_by_alert(engine);
 	if (rc == GNUTLS_E_MEMORY_ERROR)
 		return atls_error_set(&engine->error, ATLS_E_MEMORY, "inner TLS: out of memory");
 	return atls_error_set(&engine->error, ATLS_E_TLS, "inner TLS: %s (%s)", atls_tls_cause(rc),

@@ -123,10 +123,16 @@ struct atls_session *atls_session_find(
 	return session;
 }
 
-static void unlink_finished(struct atls_sessions *table, struct atls_session *session)
+static void unlink_finished(struct atls_sessions *table, const struct atls_session *session)
 {
-	*(session->older ? &session->older->newer : &table->oldest) = session->newer;
-	*(session->newer ? &session->newer->older : &table->newest) = session->older;
+	if (session->older)
+		session->older->newer = session->newer;
+	else
+		table->oldest = session->newer;
+	if (session->newer)
+		session->newer->older = session->older;
+	else
+		table->newest = session->older;
 	table->finished--;
 }
 
@@ -136,7 +142,7 @@ void atls_session_remove(struct atls_sessions *table, struct atls_session *sessi
 	while (*link != session)
 		link = &(*link)->next;
 	*link = session->next;
-	if (session->phase == ATLS_SESSION_FINISHED)
+	if (session->older || table->oldest == session)
 		unlink_finished(table, session);
 	else
 		table->live--;

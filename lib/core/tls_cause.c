@@ -1,6 +1,6 @@
 #include "core/tls_cause.h"
 
-#include <gnutls/gnutls.h>
+#include <string.h>
 
 const char *atls_tls_cause(int rc)
 {
@@ -28,4 +28,20 @@ const char *atls_tls_cause(int rc)
 	default:
 		return "the session failed";
 	}
+}
+
+char *atls_alert_name(gnutls_alert_description_t alert, char name[ATLS_ALERT_NAME])
+{
+	static const char prefix[] = "GNUTLS_A_";
+	const char *symbol = gnutls_alert_get_strname(alert);
+	size_t i = 0;
+	if (!symbol)
+		symbol = "GNUTLS_A_UNKNOWN";
+	if (strncmp(symbol, prefix, sizeof prefix - 1) == 0)
+		symbol += sizeof prefix - 1;
+	for (; i < ATLS_ALERT_NAME - 1 && symbol[i]; i++)
+		name[i] =
+			(char)(symbol[i] >= 'A' && symbol[i] <= 'Z' ? symbol[i] | 0x20 : symbol[i]);
+	name[i] = '\0';
+	return name;
 }

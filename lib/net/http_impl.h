@@ -34,6 +34,7 @@ struct atls_http_request {
 	char *method;
 	char *path;
 	struct atls_buf body;
+	size_t counted; /* bytes of the server's in_flight */
 	size_t discarded;
 	unsigned refusal; /* status to answer with once the body is through */
 	struct MHD_Response *response;
@@ -51,6 +52,7 @@ struct atls_http_server {
 	struct event *sweep;
 	SLIST_HEAD(, atls_http_daemon) daemons;
 	TAILQ_HEAD(, atls_http_connection) connections;
+	size_t in_flight; /* bytes of all bodies, received or declared */
 };
 
 /* libmicrohttpd's callbacks for requests, with a daemon as their context. */
@@ -58,5 +60,8 @@ enum MHD_Result atls_http_on_request(void *daemon, struct MHD_Connection *mhd, c
 	const char *method, const char *version, const char *data, size_t *len, void **request);
 void atls_http_on_completed(void *daemon, struct MHD_Connection *mhd, void **request,
 	enum MHD_RequestTerminationCode why);
+
+/* Says a status on a connection that is about to be closed amid a request. */
+void atls_http_say_last(struct atls_http_request *request, unsigned status);
 
 #endif

@@ -5,16 +5,18 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 /* A body that is too long is read on to its end up to this, so that the client sees the 413 instead
  * of a reset. */
 #define DISCARD_MAX (16u << 20)
+#define SMALL_BODY  4096u
 
 static void request_free(struct atls_http_request *request)
 {
 	if (request->response)
 		MHD_destroy_response(request->response);
-	atls_buf_free(&request->body);
+	atls_http_request_body_done(request);
 	free(request->method);
 	free(request->path);
 	free(request);
@@ -82,6 +84,32 @@ static uint64_t declared_length(struct atls_http_request *request)
 	return value ? strtoull(value, NULL, 10) : 0;
 }
 
+/* Counts size bytes of memory for the body. False if all bodies together would be too much; a small
+ * one is always let in, for the requests that empty buffers are small. */
+static bool count_body(struct atls_http_request *request, size_t size)
+{
+	struct atls_http_server *server = request->daemon->server;
+	size_t others = server->in_flight - request->counted;
+	if (size > SMALL_BODY && others + size > server->config.bodies_max)
+		return false;
+	server->in_flight = others + size;
+	request->counted = size;
+	return true;
+}
+
+static void refuse(
+	struct atls_http_request *request, unsigned status, const struct atls_http_header *extra)
+{
+	static const struct atls_http_header later = {"Retry-After", "1"};
+	const struct atls_http_server_config *config = &request->daemon->server->config;
+	if (status == MHD_HTTP_SERVICE_UNAVAILABLE && !extra->name)
+		extra = &later;
+	request->refusal = status;
+	atls_http_request_body_done(request);
+	config->refused(config->ctx, request, status);
+	atls_http_reply(request, status, extra, extra->name ? 1 : 0, NULL, 0);
+}
+
 /* Headers are in. A refusal whose body is short waits for the body, so that the connection and the
  * answer survive; one whose body is long is answered at once. */
 static enum MHD_Result admit(struct atls_http_request *request)
@@ -90,35 +118,64 @@ static enum MHD_Result admit(struct atls_http_request *request)
 	uint64_t length = declared_length(request);
 	struct atls_http_header extra = {NULL, NULL};
 	size_t room = length < config->body_max ? (size_t)length : config->body_max;
-	request->refusal = length > config->body_max
-				   ? MHD_HTTP_CONTENT_TOO_LARGE
-				   : config->admit(config->ctx, request, room, &extra);
-	if (request->refusal == 0) {
-		uint8_t *at;
-		if (room && atls_buf_reserve(&request->body, room, &at))
-			request->refusal = MHD_HTTP_SERVICE_UNAVAILABLE;
-		else
-			return MHD_YES;
-	}
-	atls_http_reply(request, request->refusal, &extra, extra.name ? 1 : 0, NULL, 0);
+	uint8_t *at;
+	unsigned status = length > config->body_max ? MHD_HTTP_CONTENT_TOO_LARGE
+						    : config->admit(config->ctx, request, &extra);
+	if (!status && room &&
+		(!count_body(request, room) || atls_buf_reserve(&request->body, room, &at)))
+		status = MHD_HTTP_SERVICE_UNAVAILABLE;
+	if (!status)
+		return MHD_YES;
+	refuse(request, status, &extra);
 	return length > DISCARD_MAX ? queue_reply(request) : MHD_YES;
 }
 
 static enum MHD_Result receive(struct atls_http_request *request, const char *data, size_t *len)
 {
+	static const struct atls_http_header none = {NULL, NULL};
 	size_t count = *len;
+	size_t size = request->body.len + count;
 	*len = 0;
 	if (!request->refusal) {
-		int rc = atls_buf_append(&request->body, data, count);
+		/* Without a declared length it grows as it comes. */
+		int rc = size <= request->counted || count_body(request, size)
+				 ? atls_buf_append(&request->body, data, count)
+				 : ATLS_E_MEMORY;
 		if (rc == ATLS_OK)
 			return MHD_YES;
-		request->refusal = rc == ATLS_E_LIMIT ? MHD_HTTP_CONTENT_TOO_LARGE
-						      : MHD_HTTP_SERVICE_UNAVAILABLE;
-		atls_buf_free(&request->body);
-		atls_http_reply(request, request->refusal, NULL, 0, NULL, 0);
+		refuse(request,
+			rc == ATLS_E_LIMIT ? MHD_HTTP_CONTENT_TOO_LARGE
+					   : MHD_HTTP_SERVICE_UNAVAILABLE,
+			&none);
 	}
 	request->discarded += count;
-	return request->discarded <= DISCARD_MAX ? MHD_YES : MHD_NO;
+	if (request->discarded <= DISCARD_MAX)
+		return MHD_YES;
+	atls_http_say_last(request, request->refusal);
+	return MHD_NO;
+}
+
+/* libmicrohttpd takes no answer amid a body. The connection ends after this one, so it may as well
+ * be written past it. */
+void atls_http_say_last(struct atls_http_request *request, unsigned status)
+{
+	char text[128];
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	int fd = info ? info->connect_fd : -1;
+	int len = snprintf(text, sizeof text,
+		"HTTP/1.1 %u %s\r\nConnection: close\r\nCache-Control: no-store, no-transform\r\n"
+		"Content-Length: 0\r\n\r\n",
+		status, MHD_get_reason_phrase_for(status));
+	if (len <= 0 || (size_t)len >= sizeof text)
+		return;
+	info = request->daemon->secure
+		       ? MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+		       : NULL;
+	if (info)
+		(void)gnutls_record_send(info->tls_session, text, (size_t)len);
+	else if (fd >= 0 && !request->daemon->secure)
+		(void)send(fd, text, (size_t)len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 enum MHD_Result atls_http_on_request(void *ctx, struct MHD_Connection *mhd, const char *path,
@@ -216,6 +273,8 @@ uint8_t *atls_http_request_body(struct atls_http_request *request, size_t *len)
 
 void atls_http_request_body_done(struct atls_http_request *request)
 {
+	request->daemon->server->in_flight -= request->counted;
+	request->counted = 0;
 	atls_buf_free(&request->body);
 }
 

@@ -45,11 +45,16 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	struct atls_http_connection *connection;
 	TAILQ_FOREACH(connection, &server->connections, entry)
 	{
-		const struct atls_http_request *request = connection->request;
+		struct atls_http_request *request = connection->request;
 		bool working = request && request->ready && !request->queued;
 		int64_t limit = request ? server->config.request_ms : KEEPALIVE_MS;
 		if (working || now - connection->since < limit)
 			continue;
+		if (request && !request->queued) {
+			server->config.refused(
+				server->config.ctx, request, MHD_HTTP_REQUEST_TIMEOUT);
+			atls_http_say_last(request, MHD_HTTP_REQUEST_TIMEOUT);
+		}
 		const union MHD_ConnectionInfo *info =
 			MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 		if (info)

@@ -17,13 +17,18 @@ struct atls_http_header {
 struct atls_http_server_config {
 	struct event_base *base;
 	size_t body_max;          /* a larger body gets 413 */
+	size_t bodies_max;        /* all that are under way; beyond: 503 */
 	unsigned connections_max; /* of each listener; more wait in the backlog */
 	int64_t request_ms;       /* for a request to come in, and for an answer to go out */
 
-	/* The headers are in. 0 to take the body (then room bytes of it are expected, the declared
-	 * length or 0), else the status to answer with, and *extra one header for it. */
-	unsigned (*admit)(void *ctx, struct atls_http_request *request, size_t room,
-		struct atls_http_header *extra);
+	/* The headers are in. 0 to take the body, else the status to answer with, and *extra one
+	 * header for it. */
+	unsigned (*admit)(
+		void *ctx, struct atls_http_request *request, struct atls_http_header *extra);
+	/* It was refused before its body was in: by admit(), or for its length (413) or its time
+	 * (408).
+	 */
+	void (*refused)(void *ctx, const struct atls_http_request *request, unsigned status);
 	/* The body is in: answer now or later, once. */
 	void (*ready)(void *ctx, struct atls_http_request *request);
 	/* The exchange is over, answered or not; the request is freed after this call. */

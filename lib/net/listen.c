@@ -15,13 +15,16 @@
 
 static unsigned port_of(int fd)
 {
-	struct sockaddr_storage address;
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} address = {.in6 = {0}};
 	socklen_t len = sizeof address;
-	if (getsockname(fd, (struct sockaddr *)&address, &len))
+	if (getsockname(fd, &address.any, &len))
 		return 0;
-	if (address.ss_family == AF_INET6)
-		return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-	return ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return ntohs(
+		address.any.sa_family == AF_INET6 ? address.in6.sin6_port : address.in.sin_port);
 }
 
 static void set_port(struct sockaddr *address, unsigned port)

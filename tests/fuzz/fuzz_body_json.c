@@ -32,7 +32,7 @@ static void check_again(const struct atls_body_codec *codec, const struct atls_b
 	need(codec->decode(encoded, size, &again, &err) == ATLS_OK);
 	need(again.len == body->len && again.session_len == body->session_len);
 	need(!again.records == !body->records);
-	need(!body->len || memcmp(again.records, body->records, body->len) == 0);
+	need(!body->records || memcmp(again.records, body->records, body->len) == 0);
 	need((again.session != NULL) == (session != NULL));
 	need(!session || (strlen(session) == body->session_len &&
 				 memcmp(again.session, session, body->session_len) == 0));
