@@ -183,8 +183,11 @@ static const char *overdue(
 void atls_sessions_expire(struct atls_sessions *table, int64_t now,
 	void (*each)(void *ctx, struct atls_session *session, const char *why), void *ctx)
 {
-	while (table->oldest && now - table->oldest->finished >= table->limits.linger_ms)
-		atls_session_remove(table, table->oldest);
+	for (struct atls_session *s = table->oldest, *newer;
+		s && now - s->finished >= table->limits.linger_ms; s = newer) {
+		newer = s->newer;
+		atls_session_remove(table, s);
+	}
 	for (size_t i = 0; i <= table->mask; i++) {
 		for (struct atls_session *s = table->buckets[i], *next; s; s = next) {
 			next = s->next;
