@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh demo|test: installs the Debian packages that are missing for `make demo` or `make test`.
+# setup.sh demo|test|bench: installs the Debian packages that are missing for `make demo`,
+# `make test` or `make bench`.
 # Removes no package and starts no daemon; with nothing missing it touches nothing.
 set -euo pipefail
 
@@ -10,8 +11,10 @@ demo=(gcc libc6-dev make pkg-config libgnutls28-dev nettle-dev
 test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy nginx-light haproxy
     openssh-server openssh-client netcat-openbsd gnutls-bin shellcheck mandoc cppcheck clang-format
     clang-tidy zsh fish valgrind procps)
+bench=("${demo[@]}" python3 stunnel4 socat httptunnel)
 # Services that Debian would start at the next boot, by package.
-declare -A services=([nginx-light]=nginx [haproxy]=haproxy [openssh-server]=ssh)
+declare -A services=([nginx-light]=nginx [haproxy]=haproxy [openssh-server]=ssh
+    [stunnel4]=stunnel.target)
 
 policy=/usr/sbin/policy-rc.d
 policy_made=
@@ -118,6 +121,7 @@ mode=${1:-}
 case $mode in
 demo) wanted=("${demo[@]}") ;;
 test) wanted=("${test[@]}") ;;
+bench) wanted=("${bench[@]}") ;;
 *)
     printf 'usage: setup.sh demo|test\n' >&2
     exit 2
