@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CHUNK (64u << 10)
+#define CHUNK      (64u << 10)
+#define RECORD_MAX (16u << 10)
 
 /* One direction's local end. A regular file cannot be waited for, and need not be. */
 struct side {
@@ -135,12 +136,19 @@ static void end_out(struct relay *relay)
 static void from_engine(struct relay *relay, struct atls_engine *engine)
 {
 	while (flush_out(relay) && !relay->out.over) {
-		ssize_t len = atls_engine_read(engine, relay->chunk, CHUNK);
-		if (len == 0)
+		/* Several records make one write. */
+		ssize_t len = 1;
+		while (len > 0 && CHUNK - relay->chunk_len >= RECORD_MAX) {
+			len = atls_engine_read(
+				engine, relay->chunk + relay->chunk_len, CHUNK - relay->chunk_len);
+			if (len > 0)
+				relay->chunk_len += (size_t)len;
+		}
+		if (len > 0)
+			continue;
+		if (flush_out(relay) && len == 0)
 			end_out(relay);
-		if (len <= 0)
-			return;
-		relay->chunk_len = (size_t)len;
+		return;
 	}
 }
 

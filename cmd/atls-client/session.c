@@ -41,7 +41,6 @@ struct session {
 	struct atls_buf early; /* written while the encoding may change, to be written again */
 	bool replay;
 	struct atls_error outcome;
-	struct atls_error failure; /* ours, told to the peer by an alert */
 };
 
 static void step(struct session *session);
@@ -52,18 +51,9 @@ static void end(struct session *session, const struct atls_error *err)
 		return;
 	session->over = true;
 	event_del(session->deadline);
-	atls_error_clear(&session->outcome);
-	if (err)
-		session->outcome = *err;
+	session->outcome = err ? *err : (struct atls_error){0};
 	/* Told from the event base, so that the owner may free everything then. */
 	event_active(session->timer, EV_TIMEOUT, 0);
-}
-
-static void end_by_engine(struct session *session)
-{
-	const struct atls_error *err =
-		session->failure.code ? &session->failure : atls_engine_error(session->engine);
-	end(session, session->stopping ? NULL : err);
 }
 
 static void fail_memory(struct session *session)
@@ -90,18 +80,9 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 		fail_memory(session);
 }
 
-/* Lets the owner read and write, then does what the carriage wants next. */
-static void step(struct session *session)
+/* Does what the carriage wants next. */
+static void carry(struct session *session)
 {
-	if (session->over)
-		return;
-	session->events.progress(session->ctx, session->engine);
-	if (session->over)
-		return;
-	if (session->stopping && atls_engine_close(session->engine) == ATLS_E_AGAIN) {
-		end(session, NULL);
-		return;
-	}
 	int64_t now = atls_now_ms();
 	int64_t at;
 	size_t len = 0;
@@ -115,9 +96,24 @@ static void step(struct session *session)
 			atls_timer_set(session->timer, at - now);
 		break;
 	case ATLS_BASE_DONE:
-		end_by_engine(session);
+		end(session, session->stopping ? NULL : atls_engine_error(session->engine));
 		break;
 	}
+}
+
+/* Lets the owner read and write, then goes on with the carriage. */
+static void step(struct session *session)
+{
+	if (session->over)
+		return;
+	session->events.progress(session->ctx, session->engine);
+	if (session->over)
+		return;
+	if (session->stopping && atls_engine_close(session->engine) == ATLS_E_AGAIN) {
+		end(session, NULL);
+		return;
+	}
+	carry(session);
 	if (session->stopping && !session->over && !session->base.outstanding &&
 		!(atls_engine_state(session->engine) & ATLS_HAVE_OUTPUT))
 		end(session, NULL);
@@ -259,6 +255,12 @@ static void valid(struct session *session, const struct atls_body *body)
 			session->engine, atls_buf_bytes(&session->early), session->early.len);
 		encoding_is_final(session);
 	}
+	/* In bulk, the next exchange travels while this one is decrypted, written out and refilled.
+	 */
+	const uint8_t *bytes;
+	if (body->len >= ATLS_BULK_MIN ||
+		atls_engine_output(session->engine, &bytes) >= session->base.limits.body_max / 2)
+		carry(session);
 	step(session);
 }
 
@@ -372,7 +374,6 @@ void session_abort(struct session *session, const struct atls_error *err)
 {
 	if (session->over)
 		return;
-	session->failure = *err;
 	atls_engine_abort(session->engine, GNUTLS_A_USER_CANCELED, err);
 }
 

@@ -9,7 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK (64u << 10)
+#define CHUNK      (64u << 10)
+#define RECORD_MAX (16u << 10)
 
 static void try_next(struct tunnel *tunnel, int error);
 
@@ -139,14 +140,21 @@ void backend_push(struct tunnel *tunnel)
 {
 	while (tunnel->connected && !tunnel->up_dead && !tunnel->backend_shut &&
 		flush_chunk(tunnel)) {
-		ssize_t len = atls_engine_read(tunnel->session->engine, tunnel->chunk, CHUNK);
-		if (len == 0) {
+		/* Several records make one write. */
+		ssize_t len = 1;
+		while (len > 0 && CHUNK - tunnel->chunk_len >= RECORD_MAX) {
+			len = atls_engine_read(tunnel->session->engine,
+				tunnel->chunk + tunnel->chunk_len, CHUNK - tunnel->chunk_len);
+			if (len > 0)
+				tunnel->chunk_len += (size_t)len;
+		}
+		if (len > 0)
+			continue;
+		if (flush_chunk(tunnel) && len == 0) {
 			tunnel->backend_shut = true;
 			shutdown(tunnel->fd, SHUT_WR);
 		}
-		if (len <= 0)
-			return;
-		tunnel->chunk_len = (size_t)len;
+		return;
 	}
 }
 

@@ -196,9 +196,11 @@ static void offer(
 		return;
 	case ATLS_OFFER_TAKEN:
 		tunnel->bulk = body->len >= BULK_BYTES || tunnel->streams;
+		tunnel->poll = false;
 		break;
 	case ATLS_OFFER_POLL:
 		tunnel->bulk = tunnel->streams = false;
+		tunnel->poll = true;
 		break;
 	case ATLS_OFFER_PENDING:
 		break;
@@ -206,7 +208,8 @@ static void offer(
 	pending->tunnel = tunnel;
 	TAILQ_INSERT_TAIL(&tunnel->waiting, pending, entry);
 	atls_http_request_body_done(pending->request);
-	tunnel_pump(tunnel);
+	if (!tunnel_answer_early(tunnel))
+		tunnel_pump(tunnel);
 }
 
 /* JSON may be labelled as binary (draft -00 section 7.2). Only a first body tells: later ones may

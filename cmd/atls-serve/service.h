@@ -13,8 +13,9 @@
 
 #define ANSWER_BYTES   (256u << 10) /* TLS bytes in one answer */
 #define BULK_BYTES     (16u << 10)  /* a body of this size has more behind it: it is not held */
-#define INPUT_SOFT_MAX (1u << 20)   /* undelivered input above which answers wait for the backend */
-#define LINGER_MS      60000        /* of a finished session */
+#define POLL_HOLD_PART 10 /* a poll is held for this part of --hold: speech waits behind it */
+#define INPUT_SOFT_MAX (1u << 20) /* undelivered input above which answers wait for the backend */
+#define LINGER_MS      60000      /* of a finished session */
 
 struct service {
 	struct settings settings;
@@ -42,6 +43,8 @@ struct tunnel {
 	bool streams;                  /* its last body was held in vain */
 	bool held_out;                 /* the hold is over: answer with what there is */
 	struct event *hold;
+	bool poll;          /* what waits is a poll */
+	struct event *soon; /* to move what came in, after its answer has left */
 
 	int fd; /* the backend's, or -1 */
 	const struct addrinfo *next_address;
@@ -83,6 +86,8 @@ void service_free(struct service *service);
 
 /* A tunnel for a new session: takes the session's user pointer. Null: memory. */
 struct tunnel *tunnel_new(struct service *service, struct atls_session *session);
+/* Answers a bulk body before the work on it, if that is safe: the next one travels meanwhile. */
+bool tunnel_answer_early(struct tunnel *tunnel);
 /* Moves what can be moved, and answers if it is time to. The tunnel may be gone afterwards. */
 void tunnel_pump(struct tunnel *tunnel);
 /* Ends the session: with an alert that the next request gets. */

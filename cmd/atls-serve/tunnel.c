@@ -20,6 +20,13 @@ static void on_hold(evutil_socket_t fd, short what, void *ctx)
 	tunnel_pump(tunnel);
 }
 
+static void on_soon(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	tunnel_pump(ctx);
+}
+
 struct tunnel *tunnel_new(struct service *service, struct atls_session *session)
 {
 	struct tunnel *tunnel = calloc(1, sizeof *tunnel);
@@ -30,10 +37,13 @@ struct tunnel *tunnel_new(struct service *service, struct atls_session *session)
 	tunnel->fd = -1;
 	TAILQ_INIT(&tunnel->waiting);
 	tunnel->hold = event_new(service->base, -1, 0, on_hold, tunnel);
+	tunnel->soon = event_new(service->base, -1, 0, on_soon, tunnel);
 	tunnel->chunk = malloc(CHUNK);
-	if (!tunnel->hold || !tunnel->chunk) {
+	if (!tunnel->hold || !tunnel->soon || !tunnel->chunk) {
 		if (tunnel->hold)
 			event_free(tunnel->hold);
+		if (tunnel->soon)
+			event_free(tunnel->soon);
 		free(tunnel->chunk);
 		free(tunnel);
 		return NULL;
@@ -102,6 +112,7 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 	backend_close(tunnel, tunnel->error.code || (err && err->code));
 	account(tunnel, 0);
 	event_free(tunnel->hold);
+	event_free(tunnel->soon);
 	explicit_bzero(tunnel->chunk, CHUNK);
 	free(tunnel->chunk);
 	free(tunnel);
@@ -144,6 +155,27 @@ static bool worth_waiting(struct tunnel *tunnel)
 	return !tunnel->held_out && !tunnel->bulk && !atls_engine_closed(engine);
 }
 
+static int64_t hold_ms(const struct tunnel *tunnel)
+{
+	int64_t ms = (int64_t)tunnel->service->settings.hold_ms;
+	return tunnel->poll ? ms / POLL_HOLD_PART : ms;
+}
+
+bool tunnel_answer_early(struct tunnel *tunnel)
+{
+	const uint8_t *bytes;
+	struct atls_engine *engine = tunnel->session->engine;
+	size_t len = atls_engine_output(engine, &bytes);
+	if (!tunnel->bulk || !tunnel->connected || tunnel->up_dead || len > ANSWER_BYTES ||
+		(atls_engine_state(engine) & ATLS_FAILED) ||
+		atls_engine_input_pending(engine) > INPUT_SOFT_MAX)
+		return false;
+	event_del(tunnel->hold);
+	service_answer(tunnel, len, false);
+	event_active(tunnel->soon, EV_TIMEOUT, 0);
+	return true;
+}
+
 /* Answers what waits if it is time to. True if the tunnel ended by that. */
 static bool answer(struct tunnel *tunnel)
 {
@@ -156,7 +188,7 @@ static bool answer(struct tunnel *tunnel)
 	}
 	if (len == 0 && !over && worth_waiting(tunnel)) {
 		if (!tunnel->held_out && !event_pending(tunnel->hold, EV_TIMEOUT, NULL))
-			atls_timer_set(tunnel->hold, (int64_t)tunnel->service->settings.hold_ms);
+			atls_timer_set(tunnel->hold, hold_ms(tunnel));
 		return false;
 	}
 	bool final = over && len <= ANSWER_BYTES;

@@ -14,6 +14,11 @@ void atls_base_init(struct atls_base *base, struct atls_engine *engine,
 	base->random = limits->seed ? limits->seed : 1;
 }
 
+static bool established(const struct atls_base *base)
+{
+	return atls_engine_state(base->engine) & ATLS_ESTABLISHED;
+}
+
 /* xorshift32: spreads clients that lost the same server, no more. */
 static uint32_t next_random(struct atls_base *base)
 {
@@ -43,6 +48,15 @@ static enum atls_base_step send_body(struct atls_base *base, const uint8_t **bod
 	return ATLS_BASE_SEND;
 }
 
+static bool wants_to_hear(const struct atls_base *base)
+{
+	unsigned state = atls_engine_state(base->engine);
+	if (state & ATLS_WANT_INPUT)
+		return true;
+	return base->ahead && (state & ATLS_HAVE_DATA) &&
+	       atls_engine_input_pending(base->engine) <= ATLS_AHEAD_MAX;
+}
+
 enum atls_base_step atls_base_next(
 	struct atls_base *base, int64_t now, const uint8_t **body, size_t *len, int64_t *at)
 {
@@ -53,8 +67,7 @@ enum atls_base_step atls_base_next(
 		return ATLS_BASE_DONE;
 	size_t pending = atls_engine_output(base->engine, body);
 	if (base->repeat || pending == 0) {
-		bool hear = base->repeat || (atls_engine_state(base->engine) & ATLS_WANT_INPUT);
-		if (!hear)
+		if (!base->repeat && !wants_to_hear(base))
 			return ATLS_BASE_WAIT;
 		if (now < base->not_before) {
 			*at = base->not_before;
@@ -66,12 +79,15 @@ enum atls_base_step atls_base_next(
 	return send_body(base, body, len);
 }
 
-/* Polls follow traffic at once, and ever slower while there is none. */
-static void pace(struct atls_base *base, bool traffic, int64_t now)
+/* Polls follow large traffic at once, small traffic (that may be answered here) soon, and are ever
+ * slower while there is none. */
+static void pace(struct atls_base *base, size_t traffic, int64_t now)
 {
-	if (traffic)
+	if (traffic >= ATLS_BULK_MIN || (traffic && !established(base)))
 		base->pause = 0;
-	else if (base->pause == 0)
+	else if (traffic)
+		base->pause = ATLS_POLL_SOON_MS;
+	else if (base->pause < ATLS_POLL_STEP_MS)
 		base->pause = ATLS_POLL_STEP_MS;
 	else
 		base->pause *= 2;
@@ -82,7 +98,8 @@ static void pace(struct atls_base *base, bool traffic, int64_t now)
 
 int atls_base_answered(struct atls_base *base, const void *bytes, size_t len, int64_t now)
 {
-	pace(base, base->sent || len, now);
+	pace(base, base->sent + len, now);
+	base->ahead = len >= ATLS_BULK_MIN;
 	atls_engine_output_done(base->engine, base->sent);
 	base->sent = 0;
 	base->outstanding = false;

@@ -8,6 +8,9 @@
 #define ATLS_BODY_DEFAULT   (256u << 10) /* TLS bytes in one body */
 #define ATLS_BODY_MIN       1024u        /* a path that takes less than this takes nothing */
 #define ATLS_BODY_MAX       (1024u << 10)
+#define ATLS_BULK_MIN       (16u << 10) /* an exchange of this size has more behind it */
+#define ATLS_AHEAD_MAX      (1u << 20)  /* unread input up to which more is asked for */
+#define ATLS_POLL_SOON_MS   5  /* after a small exchange, for what the local side says to it */
 #define ATLS_POLL_STEP_MS   10 /* the pause after the first poll that brought nothing; it doubles */
 #define ATLS_POLL_IDLE_MS   1000
 #define ATLS_BACKOFF_MIN_MS 100
@@ -26,6 +29,7 @@ struct atls_base {
 	struct atls_engine *engine;
 	struct atls_base_limits limits;
 	bool outstanding;
+	bool ahead;    /* the last answer was a large one: ask for more before it is read */
 	bool repeat;   /* the next body is the last one again, byte for byte */
 	size_t sent;   /* output bytes in the outstanding or to be repeated body */
 	bool answered; /* a first valid answer came */

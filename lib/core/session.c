@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Bytes at a body's beginning, and at its end, that tell it from others. */
+#define DIGEST_PART 4096u
+
 struct atls_sessions {
 	struct atls_session_limits limits;
 	struct atls_session **buckets;
@@ -216,6 +219,23 @@ unsigned atls_sessions_count(const struct atls_sessions *table)
 	return table->live;
 }
 
+/* Of its beginning and its end, which is enough: no AEAD record, and no ClientHello, has the bytes
+ * of another, and length counts as well. The whole of a large body would cost more than its
+ * decryption.
+ */
+static int make_digest(const uint8_t *bytes, size_t len, uint8_t *digest)
+{
+	gnutls_hash_hd_t hash;
+	size_t end = len > 2 * DIGEST_PART ? DIGEST_PART : 0;
+	if (gnutls_hash_init(&hash, GNUTLS_DIG_SHA256) < 0)
+		return ATLS_E_MEMORY;
+	int rc = gnutls_hash(hash, bytes, end ? DIGEST_PART : len);
+	if (rc >= 0 && end)
+		rc = gnutls_hash(hash, bytes + len - end, end);
+	gnutls_hash_deinit(hash, digest);
+	return rc < 0 ? ATLS_E_MEMORY : ATLS_OK;
+}
+
 static bool is_repeat(const struct atls_session *session, const uint8_t *digest, size_t len)
 {
 	return len == session->digest_len && len >= ATLS_REPEAT_MIN &&
@@ -237,7 +257,7 @@ enum atls_offer atls_session_offer(
 		return ATLS_OFFER_POLL;
 	}
 	uint8_t digest[sizeof session->digest];
-	if (gnutls_hash_fast(GNUTLS_DIG_SHA256, bytes, len, digest) < 0)
+	if (make_digest(bytes, len, digest))
 		return ATLS_OFFER_FULL;
 	if (is_repeat(session, digest, len))
 		return session->unanswered ? ATLS_OFFER_PENDING : ATLS_OFFER_REPEAT;

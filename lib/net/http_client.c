@@ -3,6 +3,7 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "net/curl_error.h"
+#include "net/curl_setup.h"
 #include "net/outer.h"
 #include "net/timer.h"
 
@@ -211,50 +212,6 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 	return len;
 }
 
-static CURLcode set_network(CURL *easy, const struct atls_http_client_config *config)
-{
-	CURLcode rc = curl_easy_setopt(easy, CURLOPT_URL, config->url);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	if (rc == CURLE_OK && config->proxy)
-		rc = curl_easy_setopt(easy, CURLOPT_PROXY, config->proxy);
-	if (rc == CURLE_OK && config->proxy_user)
-		rc = curl_easy_setopt(easy, CURLOPT_PROXYUSERPWD, config->proxy_user);
-	if (rc == CURLE_OK && config->interface)
-		rc = curl_easy_setopt(easy, CURLOPT_INTERFACE, config->interface);
-	curl_easy_setopt(
-		easy, CURLOPT_PROXYAUTH, config->proxy_anyauth ? CURLAUTH_ANY : CURLAUTH_BASIC);
-	curl_easy_setopt(easy, CURLOPT_USERAGENT, "atls/" ATLS_VERSION);
-	curl_easy_setopt(easy, CURLOPT_RESOLVE, config->resolve);
-	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, config->connect_to);
-	curl_easy_setopt(easy, CURLOPT_IPRESOLVE, config->ip_version);
-	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, config->connect_ms);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
-	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, config->stall_s);
-	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-	/* Nothing of the user's ~/.netrc, nothing followed: a body goes where the user said. */
-	curl_easy_setopt(easy, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED);
-	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-	return rc;
-}
-
-static CURLcode set_outer_trust(CURL *easy, const struct atls_http_client_config *config)
-{
-	CURLcode rc = CURLE_OK;
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, config->outer_verify ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, config->outer_verify ? 2L : 0L);
-	curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYPEER, config->outer_verify ? 1L : 0L);
-	curl_easy_setopt(easy, CURLOPT_PROXY_SSL_VERIFYHOST, config->outer_verify ? 2L : 0L);
-	curl_easy_setopt(easy, CURLOPT_CERTINFO, 1L);
-	if (config->outer_cacert)
-		rc = curl_easy_setopt(easy, CURLOPT_CAINFO, config->outer_cacert);
-	if (rc == CURLE_OK && config->outer_cacert)
-		rc = curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, config->outer_cacert);
-	if (rc == CURLE_OK && config->outer_pins)
-		rc = curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, config->outer_pins);
-	return rc;
-}
-
 struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 	const struct atls_http_client_config *config, atls_http_answered *answered, void *ctx,
 	struct atls_error *err)
@@ -273,9 +230,7 @@ struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 	channel->user_headers = config->headers;
 	channel->connect_to = config->connect_to != NULL;
 	atls_buf_init(&channel->body, ATLS_ANSWER_MAX);
-	CURLcode rc = set_network(channel->easy, config);
-	if (rc == CURLE_OK)
-		rc = set_outer_trust(channel->easy, config);
+	CURLcode rc = atls_curl_setup(channel->easy, config);
 	if (rc != CURLE_OK) {
 		atls_error_set(err, ATLS_E_USAGE, "libcurl refuses the settings (%s)",
 			curl_easy_strerror(rc));
@@ -373,6 +328,10 @@ int atls_http_post(
 	if (curl_multi_add_handle(channel->client->multi, easy) != CURLM_OK)
 		return ATLS_E_MEMORY;
 	channel->busy = true;
+	/* Now, not a turn of the loop later; what comes of it at once is looked at there. */
+	int running;
+	curl_multi_socket_action(channel->client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+	event_active(channel->client->timer, EV_TIMEOUT, 0);
 	return ATLS_OK;
 }
 

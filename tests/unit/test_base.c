@@ -63,11 +63,11 @@ static void one_request_is_outstanding(void)
 
 static void polls_slow_down_when_idle(void)
 {
-	static const int64_t pauses[] = {0, 10, 20, 40, 80, 160, 320, 640, 1000, 1000};
+	static const int64_t pauses[] = {5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000};
 	struct pair pair;
 	struct atls_base base;
 	size_t len;
-	int64_t at, now = 5;
+	int64_t at, now = 0;
 	begin(&pair, &base);
 	establish(&pair, &base);
 	char byte;
@@ -88,8 +88,33 @@ static void polls_slow_down_when_idle(void)
 	ok(len > 0);
 	reply(&base, pair.server, now);
 	(void)atls_engine_read(pair.client, &byte, 1);
-	eq_int(step(&base, pair.server, now, &len, &at), ATLS_BASE_SEND);
-	eq_int(len, 0);
+	eq_int(step(&base, pair.server, now, &len, &at), ATLS_BASE_WAIT);
+	eq_int(at - now, ATLS_POLL_SOON_MS);
+	pair_free(&pair);
+}
+
+static void more_is_asked_for_before_a_large_answer_is_read(void)
+{
+	struct pair pair;
+	struct atls_base base;
+	static uint8_t data[100000];
+	size_t len;
+	int64_t at;
+	begin(&pair, &base);
+	establish(&pair, &base);
+	int64_t now = ATLS_POLL_SOON_MS;
+	for (size_t asked = 0; asked < 12; asked++) {
+		eq_int(step(&base, pair.server, now, &len, &at), ATLS_BASE_SEND);
+		eq_int(len, 0);
+		(void)atls_engine_write(pair.server, data, sizeof data);
+		reply(&base, pair.server, now);
+		if (atls_engine_input_pending(pair.client) > ATLS_AHEAD_MAX)
+			break;
+	}
+	/* Unread input has a limit all the same. */
+	ok(atls_engine_input_pending(pair.client) > ATLS_AHEAD_MAX);
+	eq_int(step(&base, pair.server, now, &len, &at), ATLS_BASE_WAIT);
+	eq_int(at, INT64_MAX);
 	pair_free(&pair);
 }
 
@@ -103,13 +128,13 @@ static void no_poll_while_data_is_unread(void)
 	begin(&pair, &base);
 	establish(&pair, &base);
 	(void)atls_engine_write(pair.server, "yz", 2);
-	eq_int(step(&base, pair.server, 0, &len, &at), ATLS_BASE_SEND);
-	reply(&base, pair.server, 0);
-	eq_int(step(&base, pair.server, 0, &len, &at), ATLS_BASE_WAIT);
+	eq_int(step(&base, pair.server, 5, &len, &at), ATLS_BASE_SEND);
+	reply(&base, pair.server, 5);
+	eq_int(step(&base, pair.server, 9, &len, &at), ATLS_BASE_WAIT);
 	eq_int(at, INT64_MAX);
 	for (int i = 0; i < 3; i++)
 		(void)atls_engine_read(pair.client, &byte, 1);
-	eq_int(step(&base, pair.server, 0, &len, &at), ATLS_BASE_SEND);
+	eq_int(step(&base, pair.server, 10, &len, &at), ATLS_BASE_SEND);
 	pair_free(&pair);
 }
 
@@ -145,7 +170,7 @@ static void backoff_grows_and_ends(void)
 	struct pair pair;
 	struct atls_base base;
 	size_t len;
-	int64_t at = 0, now = 0, longest = 0;
+	int64_t at = 0, now = ATLS_POLL_SOON_MS, longest = 0;
 	begin(&pair, &base);
 	establish(&pair, &base);
 	int lost = 0, rc = ATLS_OK;
@@ -240,6 +265,7 @@ int main(void)
 {
 	run(one_request_is_outstanding);
 	run(polls_slow_down_when_idle);
+	run(more_is_asked_for_before_a_large_answer_is_read);
 	run(no_poll_while_data_is_unread);
 	run(a_lost_request_is_repeated_byte_for_byte);
 	run(backoff_grows_and_ends);
