@@ -18,7 +18,7 @@ complete -c atls-serve -l handshake-timeout -x -d 'time for an inner handshake (
 complete -c atls-serve -l idle-timeout -x -d 'a session without a request for so long is dropped (default: 330)'
 complete -c atls-serve -l request-timeout -x -d 'time for a request to come in, and for an answer to go out (default: 60)'
 complete -c atls-serve -l connect-timeout -x -d 'time for the connection to the backend (default: 10)'
-complete -c atls-serve -l hold -x -d 'hold an answer so long while there is nothing to say (default: 0.2)'
+complete -c atls-serve -l hold -x -d 'hold an answer so long while there is nothing to say, to a poll a tenth (default: 0.2)'
 complete -c atls-serve -l grace -x -d 'time that sessions get at SIGTERM before they are closed (default: 10)'
 complete -c atls-serve -s q -l quiet -d 'say nothing but errors'
 complete -c atls-serve -s v -l verbose -d 'say more; twice: each HTTP exchange'

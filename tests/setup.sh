@@ -123,7 +123,7 @@ demo) wanted=("${demo[@]}") ;;
 test) wanted=("${test[@]}") ;;
 bench) wanted=("${bench[@]}") ;;
 *)
-    printf 'usage: setup.sh demo|test\n' >&2
+    printf 'usage: setup.sh demo|test|bench\n' >&2
     exit 2
     ;;
 esac

@@ -66,7 +66,9 @@ static const struct atls_opt options[] = {
 	{OPT_CONNECT_TIMEOUT, 0, "connect-timeout", "SECONDS", ATLS_OPT_TEXT, NULL,
 		"time for the connection to the backend (default: 10)", false},
 	{OPT_HOLD, 0, "hold", "SECONDS", ATLS_OPT_TEXT, NULL,
-		"hold an answer so long while there is nothing to say (default: 0.2)", false},
+		"hold an answer so long while there is nothing to say, to a poll a tenth (default: "
+		"0.2)",
+		false},
 	{OPT_GRACE, 0, "grace", "SECONDS", ATLS_OPT_TEXT, NULL,
 		"time that sessions get at SIGTERM before they are closed (default: 10)", false},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
