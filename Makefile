@@ -4,6 +4,9 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 BINDIR  ?= $(PREFIX)/bin
 SBINDIR ?= $(PREFIX)/sbin
+LIBDIR  ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+PCDIR   ?= $(LIBDIR)/pkgconfig
 MANDIR  ?= $(PREFIX)/share/man
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
@@ -37,9 +40,11 @@ CC := $(CC_$(FLAVOUR))
 endif
 SAN := $(SAN_$(FLAVOUR))
 
-PC := gnutls nettle libcurl libmicrohttpd jansson libevent_core
+LIB_PC := gnutls nettle
+PC := $(LIB_PC) libcurl libmicrohttpd jansson libevent_core
 PC_CFLAGS = $(shell pkg-config --cflags $(PC))
 PC_LIBS = $(shell pkg-config --libs $(PC))
+LIB_PC_LIBS = $(shell pkg-config --libs $(LIB_PC))
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla -Werror
 CFLAGS ?= $(OPT_$(FLAVOUR)) -g
@@ -55,11 +60,15 @@ EDGE_OBJ := $(foreach layer,net cli,$(call LAYER_OBJ,$(layer)))
 
 TOOLS := $(sort $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 TOOL_OBJ = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c)))
+# libatls for others: what lib/libatls.map lists, and of libraries LIB_PC alone.
+SONAME := libatls.so.0
+SHARED := libatls.so.$(VERSION)
+
 UNIT := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/test_*.c)))
 FUZZ := $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c)))
 
 .PHONY: all
-all: $(TOOLS:%=$(OUT)/%)
+all: $(TOOLS:%=$(OUT)/%) $(OUT)/$(SHARED) $(B)/libatls.a
 
 $(B)/%.o: %.c Makefile
 	@mkdir -p $(@D)
@@ -68,6 +77,12 @@ $(B)/%.o: %.c Makefile
 $(B)/libatls.a: $(CORE_OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+# A sanitizer's own symbols come with the program.
+$(OUT)/$(SHARED): $(CORE_OBJ) lib/libatls.map
+	@mkdir -p $(@D)
+	$(CC) -shared $(ALL_LDFLAGS) $(if $(SAN),,-Wl,-z,defs) -Wl,-soname,$(SONAME) \
+		-Wl,--version-script,lib/libatls.map -o $@ $(CORE_OBJ) $(LIB_PC_LIBS)
 
 $(B)/libedge.a: $(EDGE_OBJ)
 	@rm -f $@
@@ -144,12 +159,24 @@ BASH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/%.bash))
 ZSH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/_%))
 FISH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/%.fish))
 
+# Paths below PREFIX are written by it, so that pkg-config can move them.
+BELOW_PREFIX = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
+WRITE_PC = sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(call BELOW_PREFIX,$(LIBDIR))|; \
+	s|@INCLUDEDIR@|$(call BELOW_PREFIX,$(INCLUDEDIR))|; s|@VERSION@|$(VERSION)|' lib/atls.pc.in
+
 .PHONY: install uninstall
 install: all ## install below PREFIX (/usr/local), staged in DESTDIR
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BASHDIR) \
-		$(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR)
+		$(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR) \
+		$(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PCDIR)
 	$(if $(USER_TOOLS),$(INSTALL) -m 755 $(USER_TOOLS:%=$(OUT)/%) $(DESTDIR)$(BINDIR))
 	$(if $(DAEMONS),$(INSTALL) -m 755 $(DAEMONS:%=$(OUT)/%) $(DESTDIR)$(SBINDIR))
+	$(INSTALL) -m 644 lib/atls.h $(DESTDIR)$(INCLUDEDIR)
+	$(INSTALL) -m 644 $(OUT)/$(SHARED) $(B)/libatls.a $(DESTDIR)$(LIBDIR)
+	ln -sf $(SHARED) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libatls.so
+	$(WRITE_PC) >$(DESTDIR)$(PCDIR)/atls.pc
+	chmod 644 $(DESTDIR)$(PCDIR)/atls.pc
 	for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/} || exit; done
 	for file in $(BASH_COMPLETIONS); do name=$${file##*/}; \
@@ -160,13 +187,15 @@ install: all ## install below PREFIX (/usr/local), staged in DESTDIR
 uninstall: ## remove what install put there
 	rm -f $(USER_TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DAEMONS:%=$(DESTDIR)$(SBINDIR)/%) \
 		$(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(TOOLS:%=$(DESTDIR)$(ZSHDIR)/_%) \
-		$(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish)
+		$(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish) $(DESTDIR)$(PCDIR)/atls.pc \
+		$(DESTDIR)$(INCLUDEDIR)/atls.h $(addprefix $(DESTDIR)$(LIBDIR)/, \
+		libatls.a libatls.so $(SONAME) $(SHARED))
 	for page in $(MAN_PAGES); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/}; done
 
 .PHONY: clean help
 clean: ## remove everything built
-	rm -rf .build $(TOOLS:%=bin/%)
+	rm -rf .build $(TOOLS:%=bin/%) bin/libatls.so.*
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile | \

@@ -4,9 +4,10 @@
  * Conventions of the whole header:
  * - The library does no I/O. Bytes and the time come in as arguments, bytes and state come out.
  * - Functions that can fail return 0 or a count on success and a negative enum atls_code on
- * failure. The first failure is described once, in a struct atls_error, and later ones do not
- * replace it.
- * - Lengths are bytes. Text is UTF-8 and ends with NUL where it is a char pointer without a length.
+ *   failure. The first failure is described once, in a struct atls_error, and later ones do not
+ *   replace it: one to be filled is empty (= {0}) before its first use, and it may be null.
+ * - Lengths are bytes, times are milliseconds on a clock of the caller's that does not go back.
+ *   Text is UTF-8 and ends with NUL where it is a char pointer without a length.
  * - A pointer that a function returns stays the library's, and is valid until the next call on the
  *   same object, unless the function says otherwise. A pointer that is passed in is not kept after
  *   the call, unless the function says otherwise.
@@ -16,6 +17,7 @@
 #define ATLS_H
 
 #include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,8 +43,9 @@ enum atls_code {
 #define ATLS_ERROR_TEXT 400
 #define ATLS_ERROR_HINT 240
 
-/* One error: text is a sentence without a full stop, "LAYER: cause"; hint may be empty. Both may
- * hold bytes a peer chose: escape them before they reach a terminal. */
+/* One error: text is a sentence without a full stop, "LAYER: cause"; hint, what to try next, may be
+ * empty, and speaks of the tools' options. Both may hold bytes a peer chose: escape them before
+ * they reach a terminal. */
 struct atls_error {
 	int code;
 	char text[ATLS_ERROR_TEXT];
@@ -122,16 +125,19 @@ void atls_engine_output_done(struct atls_engine *engine, size_t len);
 ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap);
 
 /* Encrypts up to len bytes into the output. Returns the count taken, ATLS_E_AGAIN when there is no
- * room or the handshake is not done, ATLS_E_TLS when the session failed or was closed. */
+ * room or the handshake is not done, ATLS_E_USAGE when this side closed its direction, ATLS_E_TLS
+ * when the session failed. */
 ssize_t atls_engine_write(struct atls_engine *engine, const void *data, size_t len);
 
-/* Ends this side's direction with close_notify; reading goes on. Idempotent. */
+/* Ends this side's direction with close_notify; reading goes on. Idempotent. 0, ATLS_E_AGAIN while
+ * the handshake is not done, or the engine's error. */
 int atls_engine_close(struct atls_engine *engine);
 
 /* Whether this side's close_notify is out. */
 bool atls_engine_closed(const struct atls_engine *engine);
 
-/* Ends the session with a fatal alert; output holds it. The engine has FAILED with err's words. */
+/* Ends the session with a fatal alert; output holds it. The engine has FAILED with err's words; its
+ * code is one of failure. */
 void atls_engine_abort(
 	struct atls_engine *engine, gnutls_alert_description_t alert, const struct atls_error *err);
 
@@ -141,6 +147,41 @@ const struct atls_error *atls_engine_error(const struct atls_engine *engine);
 /* The TLS session, for GnuTLS's questions about it (version, suite, peer's certificates, exporter).
  * Do not read from, write to, configure or free it. */
 gnutls_session_t atls_engine_session(const struct atls_engine *engine);
+
+/* ---- Policy: whether the peer is who it should be -------------------------------------------- */
+
+#define ATLS_PIN_LEN  32u /* SHA-256 of the subject public key info, RFC 7469 section 2.4 */
+#define ATLS_PINS_MAX 16u
+
+/*
+ * What is expected of a peer: plain data, all zero (which nobody satisfies) before it is filled in.
+ * The owner keeps what the pointers name alive, and frees it after the engines that use it.
+ *
+ * A chain has 16 certificates at most. It leads to an anchor, and is valid now (GnuTLS's clock,
+ * gnutls_global_set_time_function()); its keys and signatures reach 112 bits of security.
+ * Revocation lists count where the anchors hold them; nothing is fetched.
+ */
+struct atls_policy {
+	gnutls_x509_trust_list_t anchors; /* null: no chain is trusted */
+
+	/* DNS name or IP address that the leaf must carry: among the subject alternative names
+	 * alone, an address among the addresses alone (RFC 9525 section 6). Null: any. */
+	const char *name;
+	const char *purpose; /* GNUTLS_KP_TLS_WWW_SERVER or ..._CLIENT; null: any */
+	uint8_t pins[ATLS_PINS_MAX][ATLS_PIN_LEN];
+	size_t pin_count;     /* 0: any key; else the leaf's key must be one of them */
+	bool chain_unchecked; /* insecure: neither chain nor name count, pins still do */
+};
+
+/* Adds the pins of "sha256//BASE64[;sha256//BASE64...]" (curl's --pinnedpubkey), all or none. 0, or
+ * ATLS_E_USAGE with err saying what is wrong. */
+int atls_policy_add_pins(struct atls_policy *policy, const char *text, struct atls_error *err);
+
+/* An atls_verify_fn with a struct atls_policy as its context: judges, and turns what is wrong into
+ * the alert of RFC 8446 section 6.2 and a sentence that begins with "inner TLS: ". ATLS_E_TLS, or
+ * ATLS_E_MEMORY. It changes nothing in the policy: engines may share one. */
+int atls_policy_verify(void *policy, const gnutls_datum_t *chain, unsigned count,
+	gnutls_alert_description_t *alert, struct atls_error *err);
 
 /* ---- Bodies: TLS bytes in and out of HTTP message bodies ------------------------------------- */
 
@@ -172,10 +213,12 @@ struct atls_body_codec {
 	size_t (*encoded_size)(const char *session, size_t len);
 
 	/* Writes the body to out, which has room for encoded_size(); returns the size written.
-	 * records may be null if len is 0: an answer that has nothing to say. */
+	 * records may be null if len is 0: an answer that has nothing to say. A request that has
+	 * nothing to say, a poll, gives "" instead. */
 	size_t (*encode)(const char *session, const void *records, size_t len, uint8_t *out);
 };
 
+/* The functions of an encoding, valid for ever; null for a number that is none. */
 const struct atls_body_codec *atls_body_codec(enum atls_encoding encoding);
 
 /* The encoding of that name ("json"), or -1. */
@@ -188,6 +231,86 @@ int atls_encoding_by_type(const char *content_type);
 /* Whether a body is a JSON one whatever its label says: draft -00 section 7.2 labels JSON bodies
  * "application/atls", and no TLS record begins with '{' or white space. */
 bool atls_body_is_json(const uint8_t *body, size_t len);
+
+/* ---- Base carriage, the client's half: what to post, when to poll, what to repeat ------------ */
+
+/*
+ * The drafts leave open when a client posts what; these are the rules of BASE CARRIAGE in atls(7),
+ * which work with every server of draft-friel-tls-over-http-00, draft-friel-tls-atls-00 and -05.
+ *
+ * Ask atls_base_next() after anything happened. Make an HTTP request of each body that it gives,
+ * and say what became of it by exactly one of atls_base_answered(), atls_base_lost() and
+ * atls_base_too_large(), as STATUS CODES in atls(7) has it; or end the session. In between, read
+ * and write the engine at will: no poll is made for more while plaintext waits to be read.
+ */
+
+#define ATLS_BODY_DEFAULT (256u << 10) /* TLS bytes in one body */
+#define ATLS_BODY_MIN     1024u        /* a path that takes less than this takes nothing */
+#define ATLS_BODY_MAX     (1024u << 10)
+#define ATLS_POLL_IDLE_MS 1000   /* a usual longest pause between polls */
+#define ATLS_RESUME_MS    300000 /* a usual time after which to give up; servers keep 330 s */
+
+/* All are to be given. */
+struct atls_base_limits {
+	size_t body_max;   /* TLS bytes in one body, ATLS_BODY_MIN to ATLS_BODY_MAX */
+	int64_t idle_ms;   /* longest pause between polls */
+	int64_t resume_ms; /* longest time without a valid answer before giving up */
+	uint32_t seed;     /* for jitter: not the same in all clients; no secret */
+};
+
+/* The owner's memory, and nothing in it to free. Read engine, outstanding, answered and exchanges
+ * at will; the rest is for the functions alone. */
+struct atls_base {
+	struct atls_engine *engine;
+	struct atls_base_limits limits;
+	bool outstanding;
+	bool ahead;    /* the last answer was a large one: ask for more before it is read */
+	bool repeat;   /* the next body is the last one again, byte for byte */
+	size_t sent;   /* output bytes in the outstanding or to be repeated body */
+	bool answered; /* a first valid answer came */
+	int64_t alive; /* time of the last valid answer */
+	int64_t not_before;
+	int64_t pause; /* before the next poll */
+	int64_t backoff;
+	uint32_t random;
+	uint64_t exchanges; /* valid answers */
+};
+
+enum atls_base_step {
+	ATLS_BASE_SEND, /* send the body now; it counts as outstanding from here on */
+	ATLS_BASE_WAIT, /* nothing before *at (INT64_MAX: until an answer, or the engine, changes
+			   that) */
+	ATLS_BASE_DONE, /* both directions are closed and delivered, or a failure's alert is */
+};
+
+/* Begins a session at now. The engine is a client's, and new; it is kept by reference, and outlives
+ * base. limits are copied. */
+void atls_base_init(struct atls_base *base, struct atls_engine *engine,
+	const struct atls_base_limits *limits, int64_t now);
+
+/* What to do now. For ATLS_BASE_SEND, *body and *len are the TLS bytes to send (len 0: a poll, with
+ * *body any pointer or null); they are valid until the next call on the engine. For ATLS_BASE_WAIT,
+ * *at is the time to ask again. After ATLS_BASE_DONE, atls_engine_error() says how it ended. */
+enum atls_base_step atls_base_next(
+	struct atls_base *base, int64_t now, const uint8_t **body, size_t *len, int64_t *at);
+
+/* The outstanding request got a valid answer, with these TLS bytes in it (null if len is 0). 0; the
+ * engine's error, whose alert may still be to be sent: go on to ATLS_BASE_DONE; or ATLS_E_LIMIT,
+ * when the bytes do not fit the engine's input_max and are lost: the session is, too. */
+int atls_base_answered(struct atls_base *base, const void *bytes, size_t len, int64_t now);
+
+/* The outstanding request may have been lost: it will be repeated byte for byte, after a backoff or
+ * after retry_after ms, whichever is later. 0, or ATLS_E_NETWORK once resume_ms have passed without
+ * a valid answer. */
+int atls_base_lost(struct atls_base *base, int64_t retry_after, int64_t now);
+
+/* The outstanding body was refused for its size (413), so it was not taken: halves body_max and
+ * cuts anew. 0, or ATLS_E_NETWORK when it cannot shrink further. */
+int atls_base_too_large(struct atls_base *base);
+
+/* Whether the session's work is over: both directions closed, or failed, and all of it delivered.
+ */
+bool atls_base_over(const struct atls_base *base);
 
 #ifdef __cplusplus
 }

@@ -6,14 +6,22 @@ bats_require_minimum_version 1.5.0
 
 root=$BATS_TEST_DIRNAME/..
 
+version=$(sed -n 's/^VERSION := //p' "$root/Makefile")
 expected=(
     '755 /usr/bin/atls-client'
+    '644 /usr/include/atls.h'
+    '644 /usr/lib/libatls.a'
+    '777 /usr/lib/libatls.so'
+    '777 /usr/lib/libatls.so.0'
+    "644 /usr/lib/libatls.so.$version"
+    '644 /usr/lib/pkgconfig/atls.pc'
     '755 /usr/sbin/atls-serve'
     '644 /usr/share/bash-completion/completions/atls-client'
     '644 /usr/share/bash-completion/completions/atls-serve'
     '644 /usr/share/fish/vendor_completions.d/atls-client.fish'
     '644 /usr/share/fish/vendor_completions.d/atls-serve.fish'
     '644 /usr/share/man/man1/atls-client.1'
+    '644 /usr/share/man/man3/atls.3'
     '644 /usr/share/man/man7/atls.7'
     '644 /usr/share/man/man8/atls-serve.8'
     '644 /usr/share/zsh/site-functions/_atls-client'
@@ -47,11 +55,13 @@ installed() { (cd "$stage" && find . ! -type d -printf '%m /%P\n' | LC_ALL=C sor
 }
 
 @test "each directory can be chosen" {
-    run -0 in_stage install BINDIR=/a SBINDIR=/b MANDIR=/c BASHDIR=/d ZSHDIR=/e FISHDIR=/f
+    local dirs=(BINDIR=/a SBINDIR=/b MANDIR=/c BASHDIR=/d ZSHDIR=/e FISHDIR=/f LIBDIR=/g INCLUDEDIR=/h)
+    run -0 in_stage install "${dirs[@]}" PCDIR=/i
     [[ -x $stage/a/atls-client && -x $stage/b/atls-serve && -e $stage/c/man7/atls.7 ]]
     [[ -e $stage/d/atls-serve && -e $stage/e/_atls-serve && -e $stage/f/atls-serve.fish ]]
+    [[ -e $stage/g/libatls.a && -e $stage/h/atls.h && -e $stage/i/atls.pc ]]
     [[ $(installed | wc -l) == "${#expected[@]}" ]]
-    run -0 in_stage uninstall BINDIR=/a SBINDIR=/b MANDIR=/c BASHDIR=/d ZSHDIR=/e FISHDIR=/f
+    run -0 in_stage uninstall "${dirs[@]}" PCDIR=/i
     [[ -z $(installed) ]]
 }
 

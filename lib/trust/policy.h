@@ -1,25 +1,13 @@
+/* Judging a chain, with all that was found. What is expected (struct atls_policy) is public. */
 #ifndef ATLS_TRUST_POLICY_H
 #define ATLS_TRUST_POLICY_H
 
 #include "atls.h"
 
-#include <gnutls/x509.h>
 #include <time.h>
 
-#define ATLS_PIN_LEN   32u /* SHA-256 of the subject public key info, RFC 7469 section 2.4 */
-#define ATLS_PINS_MAX  16u
 #define ATLS_CHAIN_MAX 16u /* certificates of a peer; GnuTLS verifies no deeper */
 #define ATLS_NAME_TEXT 256u
-
-/* What is expected of a peer. The owner keeps what the pointers name alive. */
-struct atls_policy {
-	gnutls_x509_trust_list_t anchors; /* null: no chain is trusted */
-	const char *name;    /* DNS name or IP address that the leaf must carry; null: any */
-	const char *purpose; /* GNUTLS_KP_TLS_WWW_SERVER or ..._CLIENT; null: any */
-	uint8_t pins[ATLS_PINS_MAX][ATLS_PIN_LEN];
-	size_t pin_count;     /* 0: any key; else the leaf's key must be one of them */
-	bool chain_unchecked; /* --insecure-inner: neither chain nor name count, pins still do */
-};
 
 /* What is wrong with a chain, each for itself. */
 enum atls_fault {
@@ -58,10 +46,6 @@ struct atls_verdict {
 int atls_policy_judge(const struct atls_policy *policy, const gnutls_datum_t *chain, unsigned count,
 	struct atls_verdict *verdict);
 
-/* Adds the pins of "sha256//BASE64[;sha256//BASE64...]" (curl's --pinnedpubkey), all or none. 0, or
- * ATLS_E_USAGE with err saying what is wrong. */
-int atls_policy_add_pins(struct atls_policy *policy, const char *text, struct atls_error *err);
-
 /* "sha256//BASE64" of a pin: needs ATLS_PIN_TEXT bytes. */
 #define ATLS_PIN_TEXT 53u
 void atls_pin_text(const uint8_t pin[ATLS_PIN_LEN], char text[ATLS_PIN_TEXT]);
@@ -69,11 +53,6 @@ void atls_pin_text(const uint8_t pin[ATLS_PIN_LEN], char text[ATLS_PIN_TEXT]);
 /* One word for the most telling of a verdict's faults: no_certificate, malformed, revoked,
  * untrusted, wrong_key, expired, not_yet_valid, wrong_name, wrong_purpose, weak, other; or ok. */
 const char *atls_fault_word(unsigned faults);
-
-/* An atls_verify_fn with a struct atls_policy as its context: judges, and turns faults into the
- * alert of RFC 8446 section 6.2 and a sentence that begins with "inner TLS: ". */
-int atls_policy_verify(void *policy, const gnutls_datum_t *chain, unsigned count,
-	gnutls_alert_description_t *alert, struct atls_error *err);
 
 /* The sentence for a verdict's faults, without a layer in front: "the certificate has expired on
  * 2026-01-01T00:00:00Z", with the most telling fault first. name is what was expected, may be null.
