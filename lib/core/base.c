@@ -65,15 +65,15 @@ enum atls_base_step atls_base_next(
 		return ATLS_BASE_WAIT;
 	if (!base->repeat && atls_base_over(base))
 		return ATLS_BASE_DONE;
+	/* Each answer may bring more: what is here has to be read before anything is said. */
+	if (atls_engine_input_pending(base->engine) > ATLS_UNREAD_MAX &&
+		!(atls_engine_state(base->engine) & ATLS_FAILED))
+		return ATLS_BASE_WAIT;
 	size_t pending = atls_engine_output(base->engine, body);
 	if (base->repeat || pending == 0) {
-		if (!base->repeat && !wants_to_hear(base))
-			return ATLS_BASE_WAIT;
-		if (now < base->not_before) {
-			*at = base->not_before;
-			return ATLS_BASE_WAIT;
-		}
-		return send_body(base, body, len);
+		bool hear = base->repeat || wants_to_hear(base);
+		*at = hear ? base->not_before : base->alive + ATLS_ALIVE_MS;
+		return now < *at ? ATLS_BASE_WAIT : send_body(base, body, len);
 	}
 	base->sent = pending < base->limits.body_max ? pending : base->limits.body_max;
 	return send_body(base, body, len);

@@ -18,6 +18,8 @@ static int fail_by_alert(struct atls_engine *engine)
 	atls_error_set(&engine->error, ATLS_E_TLS,
 		"inner TLS: the peer ended the session with alert %s (%d)",
 		atls_alert_name(alert, name), (int)alert);
+	/* RFC 8446 section 6.2: whoever got a fatal alert says nothing more. */
+	atls_buf_consume(&engine->out, engine->out.len);
 	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED)
 		atls_error_hint(&engine->error, "it wants a client certificate (--cert)");
 	return ATLS_E_TLS;

@@ -114,7 +114,35 @@ static void more_is_asked_for_before_a_large_answer_is_read(void)
 	/* Unread input has a limit all the same. */
 	ok(atls_engine_input_pending(pair.client) > ATLS_AHEAD_MAX);
 	eq_int(step(&base, pair.server, now, &len, &at), ATLS_BASE_WAIT);
+	eq_int(at, now + ATLS_ALIVE_MS);
+	pair_free(&pair);
+}
+
+static void nothing_is_said_while_too_much_is_unread(void)
+{
+	struct pair pair;
+	struct atls_base base;
+	static uint8_t data[200000];
+	size_t len, said = 0;
+	int64_t at;
+	begin(&pair, &base);
+	establish(&pair, &base);
+	/* The client has something to say all the time, and reads nothing. */
+	for (int i = 0; i < 1000; i++) {
+		(void)atls_engine_write(pair.client, data, 100);
+		(void)atls_engine_write(pair.server, data, sizeof data);
+		if (step(&base, pair.server, 0, &len, &at) != ATLS_BASE_SEND)
+			break;
+		said++;
+		reply(&base, pair.server, 0);
+		ok(!(atls_engine_state(pair.client) & ATLS_FAILED));
+	}
+	ok(said > 10 && said < 100);
+	ok(atls_engine_input_pending(pair.client) > ATLS_UNREAD_MAX);
 	eq_int(at, INT64_MAX);
+	while (atls_engine_read(pair.client, data, sizeof data) > 0)
+		;
+	eq_int(step(&base, pair.server, 0, &len, &at), ATLS_BASE_SEND);
 	pair_free(&pair);
 }
 
@@ -131,7 +159,7 @@ static void no_poll_while_data_is_unread(void)
 	eq_int(step(&base, pair.server, 5, &len, &at), ATLS_BASE_SEND);
 	reply(&base, pair.server, 5);
 	eq_int(step(&base, pair.server, 9, &len, &at), ATLS_BASE_WAIT);
-	eq_int(at, INT64_MAX);
+	eq_int(at, 5 + ATLS_ALIVE_MS);
 	for (int i = 0; i < 3; i++)
 		(void)atls_engine_read(pair.client, &byte, 1);
 	eq_int(step(&base, pair.server, 10, &len, &at), ATLS_BASE_SEND);
@@ -266,6 +294,7 @@ int main(void)
 	run(one_request_is_outstanding);
 	run(polls_slow_down_when_idle);
 	run(more_is_asked_for_before_a_large_answer_is_read);
+	run(nothing_is_said_while_too_much_is_unread);
 	run(no_poll_while_data_is_unread);
 	run(a_lost_request_is_repeated_byte_for_byte);
 	run(backoff_grows_and_ends);

@@ -319,8 +319,10 @@ static void abort_tells_the_peer(void)
 	atls_engine_abort(pair.server, GNUTLS_A_INTERNAL_ERROR, &why);
 	eq_str(atls_engine_error(pair.server)->text, why.text);
 	pair_settle(&pair, 0);
+	eq_int(atls_engine_write(pair.client, "too late", 8), 8);
 	eq_int(atls_engine_read(pair.client, data, sizeof data), ATLS_E_TLS);
 	ok(strstr(atls_engine_error(pair.client)->text, "alert internal_error (80)") != NULL);
+	ok(!has(pair.client, ATLS_HAVE_OUTPUT));
 	pair_free(&pair);
 }
 
