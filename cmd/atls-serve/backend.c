@@ -9,7 +9,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CHUNK      (64u << 10)
 #define RECORD_MAX (16u << 10)
 
 static void try_next(struct tunnel *tunnel, int error);
@@ -114,11 +113,25 @@ static void write_failed(struct tunnel *tunnel)
 	tunnel->up_dead = true;
 }
 
-static bool flush_chunk(struct tunnel *tunnel)
+/* Decrypts what is here although the backend may not take it yet: an alert behind it counts at
+ * once. */
+static void take_plaintext(struct tunnel *tunnel)
 {
-	while (tunnel->chunk_at < tunnel->chunk_len) {
-		ssize_t done = send(tunnel->fd, tunnel->chunk + tunnel->chunk_at,
-			tunnel->chunk_len - tunnel->chunk_at, MSG_NOSIGNAL);
+	uint8_t *room;
+	ssize_t len = 1;
+	while (len > 0 && atls_buf_reserve(&tunnel->queue, RECORD_MAX, &room) == ATLS_OK) {
+		len = atls_engine_read(tunnel->session->engine, room, RECORD_MAX);
+		if (len > 0)
+			atls_buf_commit(&tunnel->queue, (size_t)len);
+	}
+}
+
+/* Sends what is queued. True if nothing is left. */
+static bool flush_queue(struct tunnel *tunnel)
+{
+	while (tunnel->queue.len) {
+		ssize_t done = send(tunnel->fd, atls_buf_bytes(&tunnel->queue), tunnel->queue.len,
+			MSG_NOSIGNAL);
 		if (done < 0 && errno == EINTR)
 			continue;
 		if (done < 0 && errno == EAGAIN) {
@@ -129,33 +142,22 @@ static bool flush_chunk(struct tunnel *tunnel)
 			write_failed(tunnel);
 			return false;
 		}
-		tunnel->chunk_at += (size_t)done;
+		atls_buf_consume(&tunnel->queue, (size_t)done);
 		tunnel->up += (uint64_t)done;
 	}
-	tunnel->chunk_at = tunnel->chunk_len = 0;
 	return true;
 }
 
 void backend_push(struct tunnel *tunnel)
 {
-	while (tunnel->connected && !tunnel->up_dead && !tunnel->backend_shut &&
-		flush_chunk(tunnel)) {
-		/* Several records make one write. */
-		ssize_t len = 1;
-		while (len > 0 && CHUNK - tunnel->chunk_len >= RECORD_MAX) {
-			len = atls_engine_read(tunnel->session->engine,
-				tunnel->chunk + tunnel->chunk_len, CHUNK - tunnel->chunk_len);
-			if (len > 0)
-				tunnel->chunk_len += (size_t)len;
-		}
-		if (len > 0)
-			continue;
-		if (flush_chunk(tunnel) && len == 0) {
-			tunnel->backend_shut = true;
-			shutdown(tunnel->fd, SHUT_WR);
-		}
+	if (tunnel->up_dead || tunnel->backend_shut)
 		return;
-	}
+	take_plaintext(tunnel);
+	if (!tunnel->connected || !flush_queue(tunnel) ||
+		!(atls_engine_state(tunnel->session->engine) & ATLS_PEER_CLOSED))
+		return;
+	tunnel->backend_shut = true;
+	shutdown(tunnel->fd, SHUT_WR);
 }
 
 /* What one session may hold of output, so that all together leave room for what comes in. */
@@ -175,7 +177,7 @@ static bool has_room(const struct tunnel *tunnel)
 
 void backend_pull(struct tunnel *tunnel)
 {
-	uint8_t data[CHUNK / 4];
+	uint8_t data[RECORD_MAX];
 	while (tunnel->connected && !tunnel->backend_eof && has_room(tunnel)) {
 		ssize_t len = recv(tunnel->fd, data, sizeof data, 0);
 		if (len < 0 && errno == EINTR)

@@ -268,6 +268,7 @@ int main(int argc, char **argv)
 	service->log = (struct atls_log){
 		.tool = atls_serve_tool.name, .level = service->settings.level, .timestamps = true};
 	if (prepare(&server, &creds, &err)) {
+		service->log.timestamps = false;
 		if (err.code == ATLS_E_USAGE)
 			atls_error_hint(&err, "see '%s --help'", atls_serve_tool.name);
 		atls_log_error(&service->log, &err);

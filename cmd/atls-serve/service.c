@@ -195,11 +195,11 @@ static void offer(
 		refuse(pending, 503, "1", "the backend does not take what is here already");
 		return;
 	case ATLS_OFFER_TAKEN:
-		tunnel->bulk = body->len >= BULK_BYTES || tunnel->streams;
+		tunnel->large = body->len >= BULK_BYTES;
 		tunnel->poll = false;
 		break;
 	case ATLS_OFFER_POLL:
-		tunnel->bulk = tunnel->streams = false;
+		tunnel->large = tunnel->streams = false;
 		tunnel->poll = true;
 		break;
 	case ATLS_OFFER_PENDING:

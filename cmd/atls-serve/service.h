@@ -39,8 +39,8 @@ struct tunnel {
 	struct service *service;
 	struct atls_session *session;
 	TAILQ_HEAD(, pending) waiting; /* requests that wait for an answer */
-	bool bulk;                     /* the client has more to say: its bodies are not held */
-	bool streams;                  /* its last body was held in vain */
+	bool large;                    /* the last body was: there is more behind it */
+	bool streams;                  /* the last body but one was held in vain: the same */
 	bool held_out;                 /* the hold is over: answer with what there is */
 	struct event *hold;
 	bool poll;          /* what waits is a poll */
@@ -50,11 +50,10 @@ struct tunnel {
 	const struct addrinfo *next_address;
 	struct event *readable, *writable, *connecting;
 	bool connected;
-	bool backend_eof;  /* its end was read */
-	bool backend_shut; /* our end was sent */
-	bool up_dead;      /* the backend takes no more */
-	uint8_t *chunk;    /* plaintext on its way to the backend */
-	size_t chunk_at, chunk_len;
+	bool backend_eof;      /* its end was read */
+	bool backend_shut;     /* our end was sent */
+	bool up_dead;          /* the backend takes no more */
+	struct atls_buf queue; /* plaintext on its way to the backend */
 
 	bool told; /* the log says what was negotiated */
 	uint64_t accounted;

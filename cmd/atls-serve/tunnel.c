@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK (64u << 10)
-
 static void on_hold(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
@@ -38,13 +36,12 @@ struct tunnel *tunnel_new(struct service *service, struct atls_session *session)
 	TAILQ_INIT(&tunnel->waiting);
 	tunnel->hold = event_new(service->base, -1, 0, on_hold, tunnel);
 	tunnel->soon = event_new(service->base, -1, 0, on_soon, tunnel);
-	tunnel->chunk = malloc(CHUNK);
-	if (!tunnel->hold || !tunnel->soon || !tunnel->chunk) {
+	atls_buf_init(&tunnel->queue, ATLS_INPUT_MAX);
+	if (!tunnel->hold || !tunnel->soon) {
 		if (tunnel->hold)
 			event_free(tunnel->hold);
 		if (tunnel->soon)
 			event_free(tunnel->soon);
-		free(tunnel->chunk);
 		free(tunnel);
 		return NULL;
 	}
@@ -113,8 +110,7 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 	account(tunnel, 0);
 	event_free(tunnel->hold);
 	event_free(tunnel->soon);
-	explicit_bzero(tunnel->chunk, CHUNK);
-	free(tunnel->chunk);
+	atls_buf_free(&tunnel->queue);
 	free(tunnel);
 	session->user = NULL;
 	if (remember)
@@ -141,7 +137,13 @@ static bool is_over(const struct tunnel *tunnel)
 		return true;
 	if (!atls_engine_closed(tunnel->session->engine))
 		return false;
-	return tunnel->up_dead || (tunnel->backend_shut && tunnel->chunk_len == 0);
+	return tunnel->up_dead || (tunnel->backend_shut);
+}
+
+/* What the client sent and the backend has not taken. */
+static size_t undelivered(const struct tunnel *tunnel)
+{
+	return atls_engine_input_pending(tunnel->session->engine) + tunnel->queue.len;
 }
 
 /* Nothing is to be said: whether the answer waits for something all the same. */
@@ -150,9 +152,12 @@ static bool worth_waiting(struct tunnel *tunnel)
 	const struct atls_engine *engine = tunnel->session->engine;
 	if (!(atls_engine_state(engine) & ATLS_ESTABLISHED))
 		return false;
-	if (atls_engine_input_pending(engine) > INPUT_SOFT_MAX)
+	if (undelivered(tunnel) > INPUT_SOFT_MAX)
 		return true;
-	return !tunnel->held_out && !tunnel->bulk && !atls_engine_closed(engine);
+	/* After the client's last word there is no more behind it. */
+	bool more = (tunnel->large || tunnel->streams) &&
+		    !(atls_engine_state(engine) & ATLS_PEER_CLOSED);
+	return !tunnel->held_out && !more && !atls_engine_closed(engine);
 }
 
 static int64_t hold_ms(const struct tunnel *tunnel)
@@ -166,9 +171,8 @@ bool tunnel_answer_early(struct tunnel *tunnel)
 	const uint8_t *bytes;
 	struct atls_engine *engine = tunnel->session->engine;
 	size_t len = atls_engine_output(engine, &bytes);
-	if (!tunnel->bulk || !tunnel->connected || tunnel->up_dead || len > ANSWER_BYTES ||
-		(atls_engine_state(engine) & ATLS_FAILED) ||
-		atls_engine_input_pending(engine) > INPUT_SOFT_MAX)
+	if (!tunnel->large || !tunnel->connected || tunnel->up_dead || len > ANSWER_BYTES ||
+		(atls_engine_state(engine) & ATLS_FAILED) || undelivered(tunnel) > INPUT_SOFT_MAX)
 		return false;
 	event_del(tunnel->hold);
 	service_answer(tunnel, len, false);
@@ -183,8 +187,11 @@ static bool answer(struct tunnel *tunnel)
 	size_t len = atls_engine_output(tunnel->session->engine, &bytes);
 	bool over = is_over(tunnel);
 	if (!service_waits(tunnel)) {
-		/* A failed handshake's alert waits for nobody who could still want it. */
-		return false;
+		/* What is left to say waits for the client; nothing is left: it is over. */
+		if (!over || len)
+			return false;
+		tunnel_end(tunnel, true);
+		return true;
 	}
 	if (len == 0 && !over && worth_waiting(tunnel)) {
 		if (!tunnel->held_out && !event_pending(tunnel->hold, EV_TIMEOUT, NULL))
@@ -213,6 +220,10 @@ void tunnel_pump(struct tunnel *tunnel)
 	}
 	backend_push(tunnel);
 	backend_pull(tunnel);
+	if (atls_engine_state(session->engine) & ATLS_FAILED) {
+		tunnel->connected = false;
+		backend_close(tunnel, true);
+	}
 	if (answer(tunnel))
 		return;
 	/* The answer made room for more. */
@@ -220,5 +231,5 @@ void tunnel_pump(struct tunnel *tunnel)
 	const uint8_t *bytes;
 	account(tunnel, atls_engine_input_pending(session->engine) +
 				atls_engine_output(session->engine, &bytes) + session->answer.len +
-				tunnel->chunk_len);
+				tunnel->queue.len);
 }
