@@ -152,8 +152,7 @@ int check_run(struct client *client)
 	struct finding found = {.client = client};
 	found.session = session_new(client, &events, &found, &found.error);
 	if (!found.session) {
-		atls_log_error(&client->log, &found.error);
-		return atls_exit_code(found.error.code);
+		return client_fail(client, &found.error);
 	}
 	event_base_dispatch(client->base);
 	if (!found.done && found.error.code == ATLS_OK) {
@@ -169,9 +168,6 @@ int check_run(struct client *client)
 		print_text(&found);
 	if (!rc)
 		rc = atls_out_flush(&output);
-	if (found.error.code)
-		atls_log_error(&client->log, &found.error);
-	if (rc)
-		atls_log_error(&client->log, &output);
-	return atls_exit_code(rc ? rc : found.error.code);
+	int code = client_fail(client, &found.error);
+	return rc ? client_fail(client, &output) : code;
 }

@@ -211,8 +211,7 @@ int forward_run(struct client *client)
 	LIST_INIT(&forwarder->open);
 	int code = ATLS_EXIT_OK;
 	if (start(forwarder, &err)) {
-		atls_log_error(&client->log, &err);
-		code = atls_exit_code(err.code);
+		code = client_fail(client, &err);
 	} else {
 		event_base_dispatch(client->base);
 	}

@@ -60,9 +60,8 @@ static int pipe_run(struct client *client)
 		event_base_dispatch(client->base);
 	end_signals_free(signals);
 	relay_free(run.relay);
-	if (run.error.code)
-		atls_log_error(&client->log, &run.error);
-	return run.signal ? ATLS_EXIT_SIGNAL + run.signal : atls_exit_code(run.error.code);
+	int code = client_fail(client, &run.error);
+	return run.signal ? ATLS_EXIT_SIGNAL + run.signal : code;
 }
 
 static void on_max_time(evutil_socket_t fd, short what, void *ctx)
@@ -93,8 +92,7 @@ static int run(struct client *client)
 	/* --check says it with its result. */
 	if (client->stopped.code == ATLS_OK || client->settings.check)
 		return code;
-	atls_log_error(&client->log, &client->stopped);
-	return ATLS_EXIT_NETWORK;
+	return client_fail(client, &client->stopped);
 }
 
 static void set_way(struct client *client)
@@ -178,10 +176,7 @@ int main(int argc, char **argv)
 		atls_error_set(&err, ATLS_E_LOCAL, "standard input and output: one is closed");
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (err.code || prepare(&client, &creds, &err)) {
-		if (err.code == ATLS_E_USAGE)
-			atls_error_hint(&err, "see '%s --help'", atls_client_tool.name);
-		atls_log_error(&client.log, &err);
-		code = atls_exit_code(err.code);
+		code = client_fail(&client, &err);
 	} else {
 		if (client.policy.chain_unchecked)
 			atls_log(&client.log, ATLS_LOG_ERROR,

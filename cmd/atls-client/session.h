@@ -24,6 +24,9 @@ struct client {
 	unsigned numbers;          /* sessions begun */
 };
 
+/* Prints an error, if it is one, and returns the exit code for it. */
+int client_fail(const struct client *client, struct atls_error *err);
+
 struct session;
 
 struct session_events {

@@ -1,6 +1,7 @@
 #include "told.h"
 
 #include "cli/creds.h"
+#include "cli/exit.h"
 #include "core/err.h"
 
 #include <stdio.h>
@@ -110,4 +111,13 @@ void tell_inner(struct client *client, const struct session *session, unsigned n
 		"session %u: inner TLS: %s with '%s', issued by '%s'; encoding %s, exchange %llu",
 		number, inner_suite(facts.engine, suite, sizeof suite), verdict.subject,
 		verdict.issuer, facts.codec->name, (unsigned long long)facts.exchanges);
+}
+
+int client_fail(const struct client *client, struct atls_error *err)
+{
+	if (err->code == ATLS_E_USAGE)
+		atls_error_hint(err, "see '%s --help'", client->log.tool);
+	if (err->code)
+		atls_log_error(&client->log, err);
+	return atls_exit_code(err->code);
 }

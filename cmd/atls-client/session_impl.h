@@ -1,0 +1,50 @@
+/* A session's inside, for session.c (its course) and session_answer.c (what answers do to it). */
+#ifndef ATLS_CLIENT_SESSION_IMPL_H
+#define ATLS_CLIENT_SESSION_IMPL_H
+
+#include "session.h"
+
+#include "core/base.h"
+#include "core/buf.h"
+
+struct session {
+	struct client *client;
+	struct session_events events;
+	void *ctx;
+	unsigned number;
+	struct atls_engine *engine;
+	struct atls_base base;
+	struct atls_http_channel *channel;
+	struct event *timer;    /* the next step */
+	struct event *deadline; /* handshake, later the stop's */
+	const struct atls_body_codec *codec;
+	bool may_change; /* the encoding, as long as nothing but handshake was said */
+	char *url;
+	char *id; /* of a json session */
+	uint8_t *body;
+	int64_t sent_at;
+	unsigned unknown;
+	bool told; /* -v said what was negotiated */
+	bool stopping;
+	bool over;
+	struct atls_buf early; /* written while the encoding may change, to be written again */
+	bool replay;
+	struct atls_error outcome;
+};
+
+/* The session is over: ended() is called from the event base. Null: without an error. */
+void session_end(struct session *session, const struct atls_error *err);
+void session_fail_memory(struct session *session);
+
+/* Does what the carriage wants next. */
+void session_carry(struct session *session);
+/* Lets the owner read and write, then goes on with the carriage. */
+void session_step(struct session *session);
+
+/* Begins (again) in an encoding: new handshake, no session yet. */
+int session_begin(struct session *session, enum atls_encoding encoding, struct atls_error *err);
+
+/* The callback of the HTTP channel, with a session as its context. */
+void session_answered(void *session, struct atls_http_answer *answer);
+
+#endif
