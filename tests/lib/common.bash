@@ -234,8 +234,13 @@ start_tool() {
     return "$rc"
 }
 
-# The read is what waits; a dead tool ends it.
-_read_or_dead() { read -rt 0.2 -u "$1" line || ! alive "$2"; }
+# The read is what waits; a dead tool ends it. A time-out may fall amid a line.
+_read_or_dead() {
+    local part rc=0
+    read -rt 0.2 -u "$1" part || rc=1
+    line+=$part
+    ((rc == 0)) || ! alive "$2"
+}
 
 # ---- certificates, thrown away with DIR -------------------------------------------------------
 
