@@ -8,6 +8,7 @@ _atls_client() {
         --check
         --json
         --cacert
+        --capath
         --cert
         --key
         --servername
@@ -23,6 +24,7 @@ _atls_client() {
         -H --header
         --resolve
         --connect-to
+        --unix-socket
         --interface
         -4 --ipv4
         -6 --ipv6
@@ -53,6 +55,9 @@ _atls_client() {
         ;;
     --cacert)
         compopt -o default
+        ;;
+    --capath)
+        compopt -o dirnames
         ;;
     --cert)
         compopt -o default
@@ -89,6 +94,9 @@ _atls_client() {
         ;;
     --connect-to)
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+        ;;
+    --unix-socket)
+        compopt -o default
         ;;
     --interface)
         :

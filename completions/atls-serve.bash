@@ -10,6 +10,7 @@ _atls_serve() {
         --cert
         --key
         --cacert
+        --capath
         --tls-max
         -b --backend
         --max-sessions
@@ -55,6 +56,9 @@ _atls_serve() {
         ;;
     --cacert)
         compopt -o default
+        ;;
+    --capath)
+        compopt -o dirnames
         ;;
     --tls-max)
         words=(1.2 1.3)

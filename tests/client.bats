@@ -818,7 +818,7 @@ usage_error() { # WORDS OPTION...
     local port
     for port in x 65536 127.0.0.1: ::1:80; do
         run -2 --separate-stderr client -L "$port" http://service.test
-        only_said "atls-client: -L '$port' is not \[ADDR:\]PORT" "hint: see 'atls-client --help'"
+        only_said "atls-client: -L '$port' is not \[ADDR:\]PORT or unix:PATH" "hint: see 'atls-client --help'"
     done
 }
 

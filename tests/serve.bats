@@ -611,7 +611,7 @@ usage_error() { # WORDS OPTION...
 @test "usage: values that are no addresses are named, with a pointer" {
     local identity=(--cert "$CERTS/service.pem" --key "$CERTS/service.key")
     run -2 --separate-stderr serve "${identity[@]}" --listen nonsense --backend localhost:1
-    only_said "*atls-serve: --listen 'nonsense' is not \[SCHEME://\]\[ADDR:\]PORT" "*hint: see 'atls-serve --help'"
+    only_said "*atls-serve: --listen 'nonsense' is not \[SCHEME://\]\[ADDR:\]PORT or unix:PATH" "*hint: see 'atls-serve --help'"
     run -2 --separate-stderr serve "${identity[@]}" --listen https://127.0.0.1:0 --backend localhost:1
     only_said "*atls-serve: --listen 'https://127.0.0.1:0' needs --outer-cert" "*hint: see 'atls-serve --help'"
     run -2 --separate-stderr serve "${identity[@]}" --listen 127.0.0.1:0 --backend 1

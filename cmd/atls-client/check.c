@@ -49,6 +49,8 @@ static void progress(void *ctx, struct atls_engine *engine)
 {
 	struct finding *found = ctx;
 	char ignored[4096];
+	while (found->done && atls_engine_read(engine, ignored, sizeof ignored) > 0)
+		;
 	if (found->done || !(atls_engine_state(engine) & ATLS_ESTABLISHED) ||
 		session_facts(found->session).exchanges < 2 ||
 		(atls_engine_state(engine) & ATLS_HAVE_OUTPUT))

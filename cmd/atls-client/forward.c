@@ -34,6 +34,7 @@ struct forwarder {
 	int fds[LISTENERS_MAX];
 	unsigned count;
 	unsigned ports[FORWARDS_MAX];
+	unsigned listening; /* of the settings' forwards, so many listen */
 	struct event *resume;
 	struct event *signals[END_SIGNALS];
 	LIST_HEAD(, forward) open;
@@ -140,17 +141,14 @@ static void on_signal(evutil_socket_t signal, short what, void *ctx)
 static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_error *err)
 {
 	struct client *client = forwarder->client;
-	char *spec = strdup(client->settings.forwards[index]);
-	char *host = NULL, *port = NULL;
+	const char *where = client->settings.forwards[index];
 	int fds[ATLS_LISTEN_MAX] = {0};
-	int count = ATLS_E_MEMORY;
-	if (spec && !atls_host_port_split(spec, &host, &port))
-		count = atls_error_set(err, ATLS_E_USAGE, "-L '%s' is not [ADDR:]PORT",
-			client->settings.forwards[index]);
-	else if (spec)
-		count = atls_listen(
-			host ? host : "localhost", port, fds, &forwarder->ports[index], err);
-	free(spec);
+	if (!atls_listen_form(where))
+		return atls_error_set(
+			err, ATLS_E_USAGE, "-L '%s' is not [ADDR:]PORT or unix:PATH", where);
+	int count = atls_listen(where, "localhost", fds, &forwarder->ports[index], err);
+	if (count > 0)
+		forwarder->listening++;
 	for (int i = 0; i < count; i++) {
 		struct event *event = event_new(
 			client->base, fds[i], EV_READ | EV_PERSIST, on_connection, forwarder);
@@ -160,7 +158,7 @@ static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_er
 			return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a listener");
 	}
 	if (count > 0)
-		atls_log(&client->log, ATLS_LOG_NOTICE, "listening on port %u",
+		atls_log(&client->log, ATLS_LOG_NOTICE, "listening on %s, port %u", where,
 			forwarder->ports[index]);
 	return count < 0 ? count : ATLS_OK;
 }
@@ -195,6 +193,8 @@ static void stop(struct forwarder *forwarder)
 			event_free(forwarder->listeners[i]);
 		close(forwarder->fds[i]);
 	}
+	for (unsigned i = 0; i < forwarder->listening; i++)
+		atls_unlisten(forwarder->client->settings.forwards[i]);
 	end_signals_free(forwarder->signals);
 	if (forwarder->resume)
 		event_free(forwarder->resume);

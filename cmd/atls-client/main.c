@@ -104,6 +104,7 @@ static void set_way(struct client *client)
 		.proxy_user = settings->proxy_user,
 		.proxy_anyauth = settings->proxy_anyauth,
 		.interface = settings->interface,
+		.unix_socket = settings->unix_socket,
 		.outer_cacert = settings->outer_cacert,
 		.outer_pins = settings->outer_pins,
 		.headers = settings->headers,
@@ -120,9 +121,12 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 {
 	struct settings *settings = &client->settings;
 	const struct atls_creds_files files = {
-		.cert = settings->cert,
-		.key = settings->key,
+		.certs = &settings->cert,
+		.keys = &settings->key,
+		.cert_count = settings->cert != NULL,
+		.key_count = settings->key != NULL,
 		.cacert = settings->cacert,
+		.capath = settings->capath,
 		.system_trust = !settings->policy.chain_unchecked,
 	};
 	int rc = url_read(client, err);

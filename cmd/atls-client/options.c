@@ -14,6 +14,7 @@ enum option {
 	OPT_CHECK,
 	OPT_JSON,
 	OPT_CACERT,
+	OPT_CAPATH,
 	OPT_CERT,
 	OPT_KEY,
 	OPT_SERVERNAME,
@@ -29,6 +30,7 @@ enum option {
 	OPT_HEADER,
 	OPT_RESOLVE,
 	OPT_CONNECT_TO,
+	OPT_UNIX_SOCKET,
 	OPT_INTERFACE,
 	OPT_IPV4,
 	OPT_IPV6,
@@ -43,7 +45,7 @@ enum option {
 };
 
 static const struct atls_opt options[] = {
-	{OPT_FORWARD, 'L', "forward", "[ADDR:]PORT", ATLS_OPT_HOST, NULL,
+	{OPT_FORWARD, 'L', "forward", "[ADDR:]PORT|unix:PATH", ATLS_OPT_HOST, NULL,
 		"listen there and forward each connection in a session of its own", true},
 	{OPT_PORT_FILE, 0, "port-file", "FILE", ATLS_OPT_FILE, NULL,
 		"write the ports of -L to FILE, a line each, once they listen", false},
@@ -52,6 +54,8 @@ static const struct atls_opt options[] = {
 	{OPT_JSON, 0, "json", NULL, ATLS_OPT_NONE, NULL, "with --check: the result as JSON", false},
 	{OPT_CACERT, 0, "cacert", "FILE", ATLS_OPT_FILE, NULL,
 		"trust anchors of the service, PEM (default: the system's)", false},
+	{OPT_CAPATH, 0, "capath", "DIR", ATLS_OPT_DIR, NULL,
+		"trust anchors of the service, PEM files of a directory", false},
 	{OPT_CERT, 0, "cert", "FILE", ATLS_OPT_FILE, NULL,
 		"own certificate chain for the service, PEM", false},
 	{OPT_KEY, 0, "key", "FILE", ATLS_OPT_FILE, NULL,
@@ -82,6 +86,8 @@ static const struct atls_opt options[] = {
 		true},
 	{OPT_CONNECT_TO, 0, "connect-to", "H1:P1:H2:P2", ATLS_OPT_HOST, NULL,
 		"connect to H2:P2 instead of H1:P1", true},
+	{OPT_UNIX_SOCKET, 0, "unix-socket", "PATH", ATLS_OPT_FILE, NULL,
+		"connect to this Unix socket instead of the URL's host", false},
 	{OPT_INTERFACE, 0, "interface", "NAME", ATLS_OPT_TEXT, NULL,
 		"network interface or local address to use", false},
 	{OPT_IPV4, '4', "ipv4", NULL, ATLS_OPT_NONE, NULL, "use IPv4 only", false},
@@ -204,6 +210,9 @@ static int apply_trust(struct settings *s, int id, const char *value, struct atl
 	case OPT_CACERT:
 		s->cacert = value;
 		return ATLS_OK;
+	case OPT_CAPATH:
+		s->capath = value;
+		return ATLS_OK;
 	case OPT_CERT:
 		s->cert = value;
 		return ATLS_OK;
@@ -252,6 +261,9 @@ static int apply_way(struct settings *s, int id, const char *value, struct atls_
 		return add(&s->resolve, value, err);
 	case OPT_CONNECT_TO:
 		return add(&s->connect_to, value, err);
+	case OPT_UNIX_SOCKET:
+		s->unix_socket = value;
+		return ATLS_OK;
 	case OPT_INTERFACE:
 		s->interface = value;
 		return ATLS_OK;

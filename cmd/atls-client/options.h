@@ -18,11 +18,12 @@ struct settings {
 	bool check;
 	bool json;
 
-	char *forwards[FORWARDS_MAX]; /* "[ADDR:]PORT" */
+	char *forwards[FORWARDS_MAX]; /* "[ADDR:]PORT" or "unix:PATH" */
 	unsigned forward_count;
 	const char *port_file;
 
 	const char *cacert;
+	const char *capath;
 	const char *cert;
 	const char *key;
 	const char *servername;
@@ -37,6 +38,7 @@ struct settings {
 	char *proxy_user;
 	bool proxy_anyauth;
 	const char *interface;
+	const char *unix_socket;
 	struct curl_slist *headers;
 	struct curl_slist *resolve;
 	struct curl_slist *connect_to;

@@ -81,8 +81,10 @@ void session_step(struct session *session)
 		return;
 	}
 	session_carry(session);
+	/* The peer's end is awaited, so that no session is left there: until the deadline. */
 	if (session->stopping && !session->over && !session->base.outstanding &&
-		!(atls_engine_state(session->engine) & ATLS_HAVE_OUTPUT))
+		!(atls_engine_state(session->engine) & ATLS_HAVE_OUTPUT) &&
+		(atls_engine_state(session->engine) & ATLS_PEER_CLOSED))
 		session_end(session, NULL);
 }
 

@@ -88,32 +88,46 @@ static char *read_pem(const char *name, struct atls_error *err)
 	return (char *)text.data;
 }
 
-/* "[SCHEME://][ADDR:]PORT" */
+/* The part behind "http://" or "https://". */
+static const char *without_scheme(const char *spec)
+{
+	const char *end = strstr(spec, "://");
+	return end ? end + 3 : spec;
+}
+
+/* The port may have been 0. */
+static void tell_listening(
+	const struct service *service, const char *scheme, const char *where, unsigned port)
+{
+	const char *colon = strrchr(where, ':');
+	int host_len = colon ? (int)(colon - where) : 0;
+	if (port == 0)
+		atls_log(&service->log, ATLS_LOG_NOTICE, "listening on %s at %s", scheme, where);
+	else
+		atls_log(&service->log, ATLS_LOG_NOTICE, "listening on %s://%.*s:%u", scheme,
+			host_len ? host_len : 1, host_len ? where : "*", port);
+}
+
+/* "[SCHEME://][ADDR:]PORT" or "[SCHEME://]unix:PATH" */
 static int listen_at(struct service *service, const char *spec, const char *cert, const char *key,
 	unsigned *port, struct atls_error *err)
 {
 	bool https = strncmp(spec, "https://", 8) == 0;
 	bool http = strncmp(spec, "http://", 7) == 0;
-	char *copy = strdup(spec + (https ? 8 : http ? 7 : 0));
-	struct atls_http_listen where = {.cert = http ? NULL : cert, .key = key};
-	char *host, *number;
-	int rc;
-	if (!copy)
-		return atls_error_set(err, ATLS_E_MEMORY, "out of memory");
-	if (https && !cert) {
-		rc = atls_error_set(err, ATLS_E_USAGE, "--listen '%s' needs --outer-cert", spec);
-	} else if (!atls_host_port_split(copy, &host, &number)) {
-		rc = atls_error_set(
-			err, ATLS_E_USAGE, "--listen '%s' is not [SCHEME://][ADDR:]PORT", spec);
-	} else {
-		where.host = host;
-		where.port = number;
-		rc = atls_http_server_listen(service->http, &where, port, err);
-		if (!rc)
-			atls_log(&service->log, ATLS_LOG_NOTICE, "listening on %s://%s:%u",
-				where.cert ? "https" : "http", host ? host : "*", *port);
-	}
-	free(copy);
+	const char *rest = without_scheme(spec);
+	const struct atls_http_listen where = {
+		.where = rest, .cert = http ? NULL : cert, .key = key};
+	if (https && !cert)
+		return atls_error_set(err, ATLS_E_USAGE, "--listen '%s' needs --outer-cert", spec);
+	if (rest != spec && !http && !https)
+		return atls_error_set(
+			err, ATLS_E_USAGE, "--listen '%s' is neither http nor https", spec);
+	if (!atls_listen_form(rest))
+		return atls_error_set(err, ATLS_E_USAGE,
+			"--listen '%s' is not [SCHEME://][ADDR:]PORT or unix:PATH", spec);
+	int rc = atls_http_server_listen(service->http, &where, port, err);
+	if (!rc)
+		tell_listening(service, where.cert ? "https" : "http", rest, *port);
 	return rc;
 }
 
@@ -129,8 +143,10 @@ static int listen_all(struct service *service, struct atls_error *err)
 			settings->outer_key ? settings->outer_key : settings->outer_cert, err);
 		rc = err->code;
 	}
-	for (unsigned i = 0; i < settings->listen_count && !rc; i++)
+	for (unsigned i = 0; i < settings->listen_count && !rc; i++) {
 		rc = listen_at(service, settings->listen[i], cert, key, &ports[i], err);
+		service->listening += !rc;
+	}
 	if (key)
 		explicit_bzero(key, strlen(key));
 	gnutls_free(cert);
@@ -213,9 +229,12 @@ static int prepare(struct server *server, struct atls_creds *creds, struct atls_
 {
 	struct service *service = &server->service;
 	const struct atls_creds_files files = {
-		.cert = service->settings.cert,
-		.key = service->settings.key,
+		.certs = service->settings.certs,
+		.keys = service->settings.keys,
+		.cert_count = service->settings.cert_count,
+		.key_count = service->settings.key_count,
 		.cacert = service->settings.cacert,
+		.capath = service->settings.capath,
 	};
 	int rc = atls_creds_load(creds, &files, err);
 	if (!rc)
@@ -241,6 +260,8 @@ static void server_free(struct server *server)
 {
 	struct service *service = &server->service;
 	service_free(service);
+	for (unsigned i = 0; i < service->listening; i++)
+		atls_unlisten(without_scheme(service->settings.listen[i]));
 	if (server->expire)
 		event_free(server->expire);
 	if (server->grace)

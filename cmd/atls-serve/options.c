@@ -14,6 +14,7 @@ enum option {
 	OPT_CERT,
 	OPT_KEY,
 	OPT_CACERT,
+	OPT_CAPATH,
 	OPT_TLS_MAX,
 	OPT_BACKEND,
 	OPT_MAX_SESSIONS,
@@ -31,7 +32,7 @@ enum option {
 };
 
 static const struct atls_opt options[] = {
-	{OPT_LISTEN, 'l', "listen", "[SCHEME://][ADDR:]PORT", ATLS_OPT_HOST, NULL,
+	{OPT_LISTEN, 'l', "listen", "[SCHEME://][ADDR:]PORT|unix:PATH", ATLS_OPT_HOST, NULL,
 		"listen there; http or https, which is the default with --outer-cert", true},
 	{OPT_PORT_FILE, 0, "port-file", "FILE", ATLS_OPT_FILE, NULL,
 		"write the ports to FILE, a line each, once they listen", false},
@@ -40,11 +41,15 @@ static const struct atls_opt options[] = {
 	{OPT_OUTER_KEY, 0, "outer-key", "FILE", ATLS_OPT_FILE, NULL,
 		"its private key, PEM (default: in the file of --outer-cert)", false},
 	{OPT_CERT, 0, "cert", "FILE", ATLS_OPT_FILE, NULL,
-		"certificate chain of the service, the inner identity, PEM", false},
+		"certificate chain of the service, PEM; of several, the name asked for chooses",
+		true},
 	{OPT_KEY, 0, "key", "FILE", ATLS_OPT_FILE, NULL,
-		"its private key, PEM (default: in the file of --cert)", false},
+		"its private key, PEM (default: in the file of --cert); in the order of --cert",
+		true},
 	{OPT_CACERT, 0, "cacert", "FILE", ATLS_OPT_FILE, NULL,
 		"require a client certificate that leads to these anchors", false},
+	{OPT_CAPATH, 0, "capath", "DIR", ATLS_OPT_DIR, NULL,
+		"the same, with anchors in the PEM files of a directory", false},
 	{OPT_TLS_MAX, 0, "tls-max", "VERSION", ATLS_OPT_CHOICE, "1.2|1.3",
 		"highest TLS version of the inner sessions", false},
 	{OPT_BACKEND, 'b', "backend", "HOST:PORT|unix:PATH", ATLS_OPT_HOST, NULL,
@@ -104,12 +109,13 @@ const struct atls_tool atls_serve_tool = {
 	.libraries = libraries,
 };
 
-static int take_listen(struct settings *settings, const char *value, struct atls_error *err)
+/* Appends to a list that has room for max. */
+static int take(
+	const char **list, unsigned *count, unsigned max, const char *value, struct atls_error *err)
 {
-	if (settings->listen_count == LISTEN_SPECS_MAX)
-		return atls_error_set(
-			err, ATLS_E_USAGE, "more than %d are too many", LISTEN_SPECS_MAX);
-	settings->listen[settings->listen_count++] = value;
+	if (*count == max)
+		return atls_error_set(err, ATLS_E_USAGE, "more than %u are too many", max);
+	list[(*count)++] = value;
 	return ATLS_OK;
 }
 
@@ -145,7 +151,7 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 	struct settings *s = ctx;
 	switch (opt->id) {
 	case OPT_LISTEN:
-		return take_listen(s, value, err);
+		return take(s->listen, &s->listen_count, LISTEN_SPECS_MAX, value, err);
 	case OPT_PORT_FILE:
 		s->port_file = value;
 		return ATLS_OK;
@@ -156,10 +162,11 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 		s->outer_key = value;
 		return ATLS_OK;
 	case OPT_CERT:
-		s->cert = value;
-		return ATLS_OK;
+		return take(s->certs, &s->cert_count, CERTS_MAX, value, err);
 	case OPT_KEY:
-		s->key = value;
+		return take(s->keys, &s->key_count, CERTS_MAX, value, err);
+	case OPT_CAPATH:
+		s->capath = value;
 		return ATLS_OK;
 	case OPT_CACERT:
 		s->cacert = value;
@@ -186,8 +193,10 @@ static const char *conflict(const struct settings *s)
 {
 	if (s->listen_count == 0)
 		return "no --listen: where are requests to come in?";
-	if (!s->cert)
+	if (s->cert_count == 0)
 		return "no --cert: who is the service?";
+	if (s->key_count && s->key_count != s->cert_count)
+		return "each --cert needs its --key, or none does";
 	if (!s->backend)
 		return "no --backend: where do sessions go?";
 	if (s->outer_key && !s->outer_cert)

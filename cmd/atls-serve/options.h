@@ -5,6 +5,7 @@
 #include "cli/opt.h"
 
 #define LISTEN_SPECS_MAX 32
+#define CERTS_MAX        64
 
 extern const struct atls_tool atls_serve_tool;
 
@@ -16,8 +17,10 @@ struct settings {
 	const char *port_file;
 	const char *outer_cert;
 	const char *outer_key;
-	const char *cert;
-	const char *key;
+	const char *certs[CERTS_MAX]; /* the n-th key belongs to the n-th certificate */
+	const char *keys[CERTS_MAX];
+	unsigned cert_count, key_count;
+	const char *capath;
 	const char *cacert; /* client certificates are asked for, and must lead there */
 	const char *tls_max;
 	const char *backend;

@@ -123,8 +123,8 @@ static struct atls_engine *make_engine(struct service *service, struct atls_erro
 		.role = ATLS_SERVER,
 		.credentials = service->credentials,
 		.priorities = service->priorities,
-		.require_certificate = service->settings.cacert != NULL,
-		.verify = service->settings.cacert ? atls_policy_verify : NULL,
+		.require_certificate = service->policy.anchors != NULL,
+		.verify = service->policy.anchors ? atls_policy_verify : NULL,
 		.verify_ctx = &service->policy,
 	};
 	return atls_engine_new(&config, err);

@@ -27,7 +27,8 @@ struct service {
 	gnutls_priority_t priorities;
 	struct atls_policy policy; /* for client certificates */
 	struct addrinfo *backend;
-	uint64_t buffered; /* bytes that all tunnels hold */
+	unsigned listening; /* of settings.listen, so many listen */
+	uint64_t buffered;  /* bytes that all tunnels hold */
 	bool draining;
 	void (*idle)(struct service *service); /* draining, and the last session ended */
 };
@@ -43,6 +44,7 @@ struct tunnel {
 	bool streams;                  /* the last body but one was held in vain: the same */
 	bool held_out;                 /* the hold is over: answer with what there is */
 	struct event *hold;
+	bool lingers;       /* all is said; the hold is for the client to fetch it */
 	bool poll;          /* what waits is a poll */
 	struct event *soon; /* to move what came in, after its answer has left */
 

@@ -14,6 +14,10 @@ static void on_hold(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	struct tunnel *tunnel = ctx;
+	if (tunnel->lingers) {
+		tunnel_end(tunnel, true);
+		return;
+	}
 	tunnel->held_out = true;
 	tunnel_pump(tunnel);
 }
@@ -188,11 +192,18 @@ static bool answer(struct tunnel *tunnel)
 	bool over = is_over(tunnel);
 	if (!service_waits(tunnel)) {
 		/* What is left to say waits for the client; nothing is left: it is over. */
+		if (over && len && !tunnel->lingers) {
+			tunnel->lingers = true;
+			atls_timer_set(tunnel->hold, LINGER_MS);
+		}
 		if (!over || len)
 			return false;
 		tunnel_end(tunnel, true);
 		return true;
 	}
+	if (tunnel->lingers)
+		event_del(tunnel->hold);
+	tunnel->lingers = false;
 	if (len == 0 && !over && worth_waiting(tunnel)) {
 		if (!tunnel->held_out && !event_pending(tunnel->hold, EV_TIMEOUT, NULL))
 			atls_timer_set(tunnel->hold, hold_ms(tunnel));

@@ -8,6 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* One certificate chain and its key. */
+struct pair_files {
+	const char *cert;
+	const char *key; /* null: in the file of cert */
+};
+
 #define FILE_MAX (16u << 20)
 #define READ_MAX (64u << 10)
 
@@ -87,7 +93,7 @@ static int load_key(gnutls_x509_privkey_t *key, const struct atls_buf *buf, cons
 
 /* Joins the chain with its key into the credentials. */
 static int set_pair(struct atls_creds *creds, gnutls_x509_crt_t *chain, unsigned count,
-	gnutls_x509_privkey_t key, const struct atls_creds_files *files, struct atls_error *err)
+	gnutls_x509_privkey_t key, const struct pair_files *files, struct atls_error *err)
 {
 	int rc = gnutls_certificate_set_x509_key(creds->credentials, chain, (int)count, key);
 
@@ -102,7 +108,7 @@ static int set_pair(struct atls_creds *creds, gnutls_x509_crt_t *chain, unsigned
 }
 
 /* Reads the chain from cert, and with the key from key_pem makes it the own certificate. */
-static int load_chain(struct atls_creds *creds, const struct atls_creds_files *files,
+static int load_chain(struct atls_creds *creds, const struct pair_files *files,
 	const struct atls_buf *cert, const struct atls_buf *key_pem, struct atls_error *err)
 {
 	gnutls_datum_t pem = datum_of(cert);
@@ -125,8 +131,8 @@ static int load_chain(struct atls_creds *creds, const struct atls_creds_files *f
 	return rc;
 }
 
-static int load_own(
-	struct atls_creds *creds, const struct atls_creds_files *files, struct atls_error *err)
+static int load_pair(
+	struct atls_creds *creds, const struct pair_files *files, struct atls_error *err)
 {
 	struct atls_buf cert, key;
 	int rc;
@@ -184,26 +190,58 @@ gnutls_x509_trust_list_t atls_creds_system_trust(struct atls_error *err)
 	return NULL;
 }
 
-int atls_creds_load(
+static gnutls_x509_trust_list_t dir_trust(const char *name, struct atls_error *err)
+{
+	gnutls_x509_trust_list_t list = NULL;
+	int added = gnutls_x509_trust_list_init(&list, 0);
+
+	if (added >= 0)
+		added = gnutls_x509_trust_list_add_trust_dir(
+			list, name, NULL, GNUTLS_X509_FMT_PEM, 0, 0);
+	if (added > 0)
+		return list;
+	gnutls_x509_trust_list_deinit(list, 1);
+	atls_error_set(err, ATLS_E_LOCAL,
+		"cannot read CA directory '%s': no certificate in it (%s)", name,
+		added ? gnutls_strerror(added) : "no file of it holds any");
+	return NULL;
+}
+
+static int load_trust(
 	struct atls_creds *creds, const struct atls_creds_files *files, struct atls_error *err)
 {
-	int rc;
-
-	memset(creds, 0, sizeof *creds);
-	if (gnutls_certificate_allocate_credentials(&creds->credentials) < 0)
-		return atls_error_set(err, ATLS_E_MEMORY, "out of memory");
-	if (files->key && !files->cert)
-		return atls_error_set(err, ATLS_E_USAGE,
-			"key file '%s' is given without a certificate", files->key);
-	if (files->cert && (rc = load_own(creds, files, err)) != ATLS_OK)
-		return rc;
+	if (files->cacert && files->capath)
+		return atls_error_set(
+			err, ATLS_E_USAGE, "--cacert and --capath exclude each other");
 	if (files->cacert)
 		creds->anchors = file_trust(files->cacert, err);
+	else if (files->capath)
+		creds->anchors = dir_trust(files->capath, err);
 	else if (files->system_trust)
 		creds->anchors = atls_creds_system_trust(err);
 	else
 		return ATLS_OK;
 	return creds->anchors ? ATLS_OK : ATLS_E_LOCAL;
+}
+
+int atls_creds_load(
+	struct atls_creds *creds, const struct atls_creds_files *files, struct atls_error *err)
+{
+	int rc = ATLS_OK;
+
+	memset(creds, 0, sizeof *creds);
+	if (gnutls_certificate_allocate_credentials(&creds->credentials) < 0)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory");
+	if (files->key_count > files->cert_count)
+		return atls_error_set(err, ATLS_E_USAGE,
+			"key file '%s' is given without a certificate",
+			files->keys[files->cert_count]);
+	for (unsigned i = 0; i < files->cert_count && !rc; i++) {
+		const struct pair_files pair = {
+			files->certs[i], i < files->key_count ? files->keys[i] : NULL};
+		rc = load_pair(creds, &pair, err);
+	}
+	return rc ? rc : load_trust(creds, files, err);
 }
 
 void atls_creds_free(struct atls_creds *creds)

@@ -7,10 +7,13 @@
 
 /* Where a side's keys and trust come from; null: not given. */
 struct atls_creds_files {
-	const char *cert;   /* PEM chain, leaf first */
-	const char *key;    /* PEM; null: in the file of cert */
+	const char *const *certs; /* PEM chains, leaf first; of several, SNI chooses */
+	const char *const *keys;  /* PEM, in the same order */
+	unsigned cert_count;
+	unsigned key_count; /* 0: each key is in the file of its certificate */
 	const char *cacert; /* PEM trust anchors */
-	bool system_trust;  /* without cacert: the machine's store */
+	const char *capath; /* a directory of them */
+	bool system_trust;  /* without both: the machine's store */
 };
 
 struct atls_creds {

@@ -17,6 +17,8 @@ static CURLcode set_network(CURL *easy, const struct atls_http_client_config *co
 	curl_easy_setopt(
 		easy, CURLOPT_PROXYAUTH, config->proxy_anyauth ? CURLAUTH_ANY : CURLAUTH_BASIC);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "atls/" ATLS_VERSION);
+	if (rc == CURLE_OK && config->unix_socket)
+		rc = curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, config->unix_socket);
 	curl_easy_setopt(easy, CURLOPT_RESOLVE, config->resolve);
 	curl_easy_setopt(easy, CURLOPT_CONNECT_TO, config->connect_to);
 	curl_easy_setopt(easy, CURLOPT_IPRESOLVE, config->ip_version);

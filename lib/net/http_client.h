@@ -16,6 +16,7 @@ struct atls_http_client_config {
 	const char *proxy;
 	const char *proxy_user;
 	const char *interface;
+	const char *unix_socket;
 	const char *outer_cacert;
 	const char *outer_pins;
 	struct curl_slist *headers; /* all kept by reference */

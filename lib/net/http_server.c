@@ -190,7 +190,7 @@ int atls_http_server_listen(struct atls_http_server *server, const struct atls_h
 	unsigned *port, struct atls_error *err)
 {
 	int fds[ATLS_LISTEN_MAX];
-	int count = atls_listen(where->host, where->port, fds, port, err);
+	int count = atls_listen(where->where, NULL, fds, port, err);
 	if (count < 0)
 		return count;
 	int rc = ATLS_OK;

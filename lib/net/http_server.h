@@ -43,13 +43,12 @@ struct atls_http_server *atls_http_server_new(
 void atls_http_server_free(struct atls_http_server *server);
 
 struct atls_http_listen {
-	const char *host; /* name or address; null or "*": all addresses */
-	const char *port; /* "0": any free one */
-	const char *cert; /* PEM text for https; null: http */
+	const char *where; /* as atls_listen() takes it; without an address: all */
+	const char *cert;  /* PEM text for https; null: http */
 	const char *key;
 };
 
-/* Listens on every address of host. 0 with *port set to the (first) bound port, or ATLS_E_LOCAL. */
+/* 0 with *port set to the bound port, or what atls_listen() answered. */
 int atls_http_server_listen(struct atls_http_server *server, const struct atls_http_listen *where,
 	unsigned *port, struct atls_error *err);
 

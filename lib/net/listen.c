@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
-#define BACKLOG 1024
+#define BACKLOG     1024
+#define UNIX_PREFIX "unix:"
 
 static unsigned port_of(int fd)
 {
@@ -80,8 +83,64 @@ static int listen_all(struct addrinfo *list, int fds[ATLS_LISTEN_MAX], unsigned 
 	return count;
 }
 
-int atls_listen(const char *host, const char *port, int fds[ATLS_LISTEN_MAX], unsigned *bound,
-	struct atls_error *err)
+static int cannot(const char *where, const char *why, struct atls_error *err)
+{
+	return atls_error_set(err, ATLS_E_LOCAL, "cannot listen on %s: %s", where, why);
+}
+
+/* Whether a socket lies there that nobody listens on any more; connecting to an ordinary file is
+ * refused, too. */
+static bool is_stale(const struct sockaddr_un *address)
+{
+	struct stat info;
+	if (lstat(address->sun_path, &info) || !S_ISSOCK(info.st_mode))
+		return false;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int rc = fd < 0 ? 0 : connect(fd, (const struct sockaddr *)address, sizeof *address);
+	bool refused = rc && errno == ECONNREFUSED;
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
+static int listen_unix(const char *where, int fds[ATLS_LISTEN_MAX], struct atls_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	const char *path = where + strlen(UNIX_PREFIX);
+	const struct addrinfo info = {.ai_family = AF_UNIX,
+		.ai_socktype = SOCK_STREAM,
+		.ai_addr = (struct sockaddr *)&address,
+		.ai_addrlen = sizeof address};
+	if (!path[0] || strlen(path) >= sizeof address.sun_path)
+		return cannot(where, "the path is empty or too long", err);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fds[0] = listen_on(&info);
+	int why = errno;
+	if (fds[0] < 0 && why == EADDRINUSE && is_stale(&address) && unlink(path) == 0) {
+		fds[0] = listen_on(&info);
+		why = errno;
+	}
+	return fds[0] < 0 ? cannot(where, strerror(why), err) : 1;
+}
+
+bool atls_listen_form(const char *where)
+{
+	char *copy = strdup(where);
+	char *host, *port;
+	bool good = strncmp(where, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0 ||
+		    (copy && atls_host_port_split(copy, &host, &port));
+	free(copy);
+	return good;
+}
+
+void atls_unlisten(const char *where)
+{
+	if (strncmp(where, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+		(void)unlink(where + strlen(UNIX_PREFIX));
+}
+
+static int listen_inet(const char *where, const char *host, const char *port,
+	int fds[ATLS_LISTEN_MAX], unsigned *bound, struct atls_error *err)
 {
 	const struct addrinfo hints = {.ai_family = AF_UNSPEC,
 		.ai_socktype = SOCK_STREAM,
@@ -91,14 +150,31 @@ int atls_listen(const char *host, const char *port, int fds[ATLS_LISTEN_MAX], un
 		host = NULL;
 	int rc = getaddrinfo(host, port, &hints, &list);
 	if (rc)
-		return atls_error_set(err, ATLS_E_LOCAL, "cannot listen on %s:%s: %s",
-			host ? host : "*", port, gai_strerror(rc));
+		return cannot(where, gai_strerror(rc), err);
 	int count = listen_all(list, fds, bound);
+	int why = errno;
 	freeaddrinfo(list);
-	if (count <= 0)
-		return atls_error_set(err, ATLS_E_LOCAL, "cannot listen on %s:%s: %s",
-			host ? host : "*", port, strerror(errno));
-	return count;
+	return count <= 0 ? cannot(where, strerror(why), err) : count;
+}
+
+int atls_listen(const char *where, const char *host, int fds[ATLS_LISTEN_MAX], unsigned *bound,
+	struct atls_error *err)
+{
+	*bound = 0;
+	if (strncmp(where, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+		return listen_unix(where, fds, err);
+	char *copy = strdup(where);
+	char *given = NULL, *port = NULL;
+	int rc;
+	if (!copy)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory");
+	if (atls_host_port_split(copy, &given, &port))
+		rc = listen_inet(where, given ? given : host, port, fds, bound, err);
+	else
+		rc = atls_error_set(
+			err, ATLS_E_USAGE, "'%s' is neither [ADDR:]PORT nor unix:PATH", where);
+	free(copy);
+	return rc;
 }
 
 char *atls_address_text(const struct sockaddr *address, char *text, size_t cap)

@@ -8,11 +8,19 @@
 
 #define ATLS_LISTEN_MAX 8 /* addresses of one name */
 
-/* Non-blocking, close-on-exec stream sockets that listen on every address of host (null or "*":
- * all) at port ("0": any free one, the same for all). Returns their number, with *port the bound
- * one, or ATLS_E_LOCAL with err filled. The caller closes them. */
-int atls_listen(const char *host, const char *port, int fds[ATLS_LISTEN_MAX], unsigned *bound,
+/* Non-blocking, close-on-exec stream sockets that listen at "[HOST:]PORT" (every address of HOST;
+ * "*" is all; without HOST at host, null being all; port 0 is any free one, the same for all
+ * addresses) or "unix:PATH" (a socket there that nobody listens on gives way). Returns their
+ * number, with *bound the port (0 for a path), ATLS_E_USAGE for another form or ATLS_E_LOCAL. The
+ * caller closes them, and then calls atls_unlisten(). */
+int atls_listen(const char *where, const char *host, int fds[ATLS_LISTEN_MAX], unsigned *bound,
 	struct atls_error *err);
+
+/* Whether atls_listen() takes a text of that form. */
+bool atls_listen_form(const char *where);
+
+/* Removes the path of "unix:PATH"; nothing for other forms. */
+void atls_unlisten(const char *where);
 
 /* An address without its port: "127.0.0.1", "::1", "unix". Returns text. */
 char *atls_address_text(const struct sockaddr *address, char *text, size_t cap);

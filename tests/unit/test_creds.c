@@ -101,9 +101,16 @@ static void free_chain(gnutls_x509_crt_t *list, unsigned count)
 	gnutls_free(list);
 }
 
+/* One pair of files; a null path is none. */
+static struct atls_creds_files own(const char *const *cert, const char *const *key)
+{
+	return (struct atls_creds_files){
+		.certs = cert, .keys = key, .cert_count = *cert != NULL, .key_count = *key != NULL};
+}
+
 static void check_pair(const char *cert, const char *key, const struct cert *leaf, unsigned length)
 {
-	struct atls_creds_files files = {.cert = cert, .key = key};
+	struct atls_creds_files files = own(&cert, &key);
 	struct atls_error err = {.code = ATLS_OK};
 	struct atls_creds creds;
 	gnutls_x509_crt_t *list;
@@ -195,7 +202,8 @@ static void test_key_that_does_not_match(void)
 	make(&b, "b", 0, NULL);
 	write_cert("a.pem", "w", &a);
 	write_key("b.key", "w", &b);
-	struct atls_creds_files files = {.cert = path("a.pem"), .key = path("b.key")};
+	const char *cert_path = path("a.pem"), *key_path = path("b.key");
+	struct atls_creds_files files = own(&cert_path, &key_path);
 	expect(&files, ATLS_E_USAGE,
 		"the key in '%/b.key' does not match the certificate in '%/a.pem'");
 	atls_creds_load(&creds, &files, &err);
@@ -215,14 +223,17 @@ static void test_encrypted_key(void)
 	gnutls_datum_t pem;
 	struct cert cert;
 
+	char *cert_path = strdup(path("cert.pem")), *key_path = strdup(path("key.pem"));
+	struct atls_creds_files files =
+		own((const char *const *)&cert_path, (const char *const *)&key_path);
 	make(&cert, "self", 0, NULL);
 	write_cert("cert.pem", "w", &cert);
 	CERT_OK(gnutls_x509_privkey_export2_pkcs8(
 		cert.key, GNUTLS_X509_FMT_PEM, "secret", GNUTLS_PKCS_PBES2_AES_256, &pem));
 	write_file("key.pem", "w", pem.data, pem.size);
 	gnutls_free(pem.data);
-	expect(&(struct atls_creds_files){.cert = path("cert.pem"), .key = path("key.pem")},
-		ATLS_E_LOCAL, "cannot read key file '%/key.pem': encrypted keys are not supported");
+	expect(&files, ATLS_E_LOCAL,
+		"cannot read key file '%/key.pem': encrypted keys are not supported");
 	/* OpenSSL's older form. */
 	static const char old[] = "-----BEGIN EC PRIVATE KEY-----\n"
 				  "Proc-Type: 4,ENCRYPTED\n"
@@ -230,9 +241,11 @@ static void test_encrypted_key(void)
 				  "AAAAAAAAAAAAAAAAAAAAAA==\n"
 				  "-----END EC PRIVATE KEY-----\n";
 	write_file("key.pem", "w", old, sizeof old - 1);
-	expect(&(struct atls_creds_files){.cert = path("cert.pem"), .key = path("key.pem")},
-		ATLS_E_LOCAL, "cannot read key file '%/key.pem': encrypted keys are not supported");
+	expect(&files, ATLS_E_LOCAL,
+		"cannot read key file '%/key.pem': encrypted keys are not supported");
 	cert_free(&cert);
+	free(cert_path);
+	free(key_path);
 }
 
 static void test_files_that_cannot_be_read(void)
@@ -274,26 +287,25 @@ static void test_files_that_cannot_be_read(void)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const struct file_case *c = &cases[i];
-		expect(
-			&(struct atls_creds_files){
-				.cert = c->cert ? path(c->cert) : NULL,
-				.key = c->key ? path(c->key) : NULL,
-				.cacert = c->cacert ? path(c->cacert) : NULL,
-			},
-			ATLS_E_LOCAL, c->text);
+		const char *cert_path = c->cert ? path(c->cert) : NULL;
+		const char *key_path = c->key ? path(c->key) : NULL;
+		struct atls_creds_files files = own(&cert_path, &key_path);
+		files.cacert = c->cacert ? path(c->cacert) : NULL;
+		expect(&files, ATLS_E_LOCAL, c->text);
 	}
 	cert_free(&cert);
 }
 
 static void test_key_alone(void)
 {
-	expect(&(struct atls_creds_files){.key = "k.pem"}, ATLS_E_USAGE,
+	const char *key = "k.pem";
+	expect(&(struct atls_creds_files){.keys = &key, .key_count = 1}, ATLS_E_USAGE,
 		"key file 'k.pem' is given without a certificate");
 }
 
 static void test_nothing_asked_for(void)
 {
-	expect(&(struct atls_creds_files){.cert = NULL}, ATLS_OK, "");
+	expect(&(struct atls_creds_files){.cacert = NULL}, ATLS_OK, "");
 }
 
 /* Whether the anchors that the files give vouch for a chain. */
