@@ -7,6 +7,8 @@ _atls_client() {
         --port-file
         --check
         --json
+        --report
+        --capture
         --cacert
         --capath
         --cert
@@ -52,6 +54,12 @@ _atls_client() {
         ;;
     --port-file)
         compopt -o default
+        ;;
+    --report)
+        compopt -o default
+        ;;
+    --capture)
+        compopt -o dirnames
         ;;
     --cacert)
         compopt -o default

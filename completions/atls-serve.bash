@@ -23,6 +23,7 @@ _atls_serve() {
         --connect-timeout
         --hold
         --grace
+        --capture
         -q --quiet
         -v --verbose
         -h --help
@@ -95,6 +96,9 @@ _atls_serve() {
         ;;
     --grace)
         :
+        ;;
+    --capture)
+        compopt -o dirnames
         ;;
     *)
         if [[ $cur == -* ]]; then

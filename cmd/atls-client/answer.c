@@ -82,6 +82,7 @@ enum answer_action answer_judge(struct atls_http_answer *answer,
 			"HTTP: status %ld: what answers there does not take bodies of type %s",
 			status, codec->content_type);
 		return ANSWER_OTHER_ENCODING;
+	case 403:
 	case 404:
 	case 405:
 		(void)refusal(status, err);

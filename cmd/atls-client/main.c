@@ -117,6 +117,21 @@ static void set_way(struct client *client)
 	};
 }
 
+/* Where --report and --capture write. */
+static int open_records(struct client *client, struct atls_error *err)
+{
+	const struct settings *settings = &client->settings;
+	if (settings->report) {
+		client->report = fopen(settings->report, "we");
+		if (!client->report)
+			return atls_error_set(err, ATLS_E_LOCAL, "cannot write report '%s': %s",
+				settings->report, strerror(errno));
+	}
+	if (settings->capture)
+		client->capture = atls_capture_open(settings->capture, &client->log, err);
+	return err->code;
+}
+
 static int prepare(struct client *client, struct atls_creds *creds, struct atls_error *err)
 {
 	struct settings *settings = &client->settings;
@@ -146,6 +161,8 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 	client->base = event_base_new();
 	if (!client->base || !client->name)
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
+	if (open_records(client, err))
+		return err->code;
 	client->http = atls_http_client_new(client->base, err);
 	return client->http ? ATLS_OK : err->code;
 }
@@ -157,6 +174,9 @@ static void client_free(struct client *client)
 		event_base_free(client->base);
 	if (client->priorities)
 		gnutls_priority_deinit(client->priorities);
+	atls_capture_close(client->capture);
+	if (client->report)
+		fclose(client->report);
 	free(client->host);
 	free(client->name);
 	client_settings_free(&client->settings);

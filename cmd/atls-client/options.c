@@ -13,6 +13,8 @@ enum option {
 	OPT_PORT_FILE,
 	OPT_CHECK,
 	OPT_JSON,
+	OPT_REPORT,
+	OPT_CAPTURE,
 	OPT_CACERT,
 	OPT_CAPATH,
 	OPT_CERT,
@@ -52,6 +54,10 @@ static const struct atls_opt options[] = {
 	{OPT_CHECK, 0, "check", NULL, ATLS_OPT_NONE, NULL,
 		"make the handshake, say what was found, and exit", false},
 	{OPT_JSON, 0, "json", NULL, ATLS_OPT_NONE, NULL, "with --check: the result as JSON", false},
+	{OPT_REPORT, 0, "report", "FILE", ATLS_OPT_FILE, NULL,
+		"write an account of each session to FILE, a JSON object a line", false},
+	{OPT_CAPTURE, 0, "capture", "DIR", ATLS_OPT_DIR, NULL,
+		"write every HTTP body, and an index of them, to DIR", false},
 	{OPT_CACERT, 0, "cacert", "FILE", ATLS_OPT_FILE, NULL,
 		"trust anchors of the service, PEM (default: the system's)", false},
 	{OPT_CAPATH, 0, "capath", "DIR", ATLS_OPT_DIR, NULL,
@@ -310,6 +316,12 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 		return ATLS_OK;
 	case OPT_JSON:
 		s->json = true;
+		return ATLS_OK;
+	case OPT_REPORT:
+		s->report = value;
+		return ATLS_OK;
+	case OPT_CAPTURE:
+		s->capture = value;
 		return ATLS_OK;
 	case OPT_QUIET:
 		s->level = ATLS_LOG_ERROR;

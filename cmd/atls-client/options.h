@@ -17,6 +17,8 @@ struct settings {
 	enum atls_log_level level;
 	bool check;
 	bool json;
+	const char *report;
+	const char *capture;
 
 	char *forwards[FORWARDS_MAX]; /* "[ADDR:]PORT" or "unix:PATH" */
 	unsigned forward_count;

@@ -1,6 +1,9 @@
 #include "relay.h"
 
+#include "finding.h"
+
 #include "core/err.h"
+#include "net/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +40,8 @@ struct relay {
 	uint8_t *input; /* what the engine had no room for */
 	size_t input_at, input_len;
 	uint64_t up, down;
+	time_t began;
+	int64_t since;
 	bool finished; /* the session is over */
 	struct atls_error error;
 };
@@ -212,12 +217,23 @@ static void on_local(evutil_socket_t fd, short what, void *ctx)
 		relay->ended(relay->ctx, relay, &relay->error);
 }
 
+static void report(struct relay *relay, const struct atls_error *err)
+{
+	struct finding found = {0};
+	const struct traffic traffic = {relay->began, relay->since, relay->up,
+		relay->down + relay->chunk_len - relay->chunk_at};
+	finding_gather(&found, relay->client, relay->session, err);
+	report_write(relay->client, &found, &traffic);
+}
+
 /* The session is over: what came of it still goes out. */
 static void on_ended(void *ctx, const struct atls_error *err)
 {
 	struct relay *relay = ctx;
 	relay->finished = true;
 	relay->error = *err;
+	if (relay->client->report)
+		report(relay, err);
 	if (relay->in.event)
 		event_del(relay->in.event);
 	if (err->code && relay->out.socket) {
@@ -288,6 +304,8 @@ struct relay *relay_new(struct client *client, int in, int out, relay_ended *end
 		return NULL;
 	}
 	relay->client = client;
+	relay->began = time(NULL);
+	relay->since = atls_now_ms();
 	relay->ended = ended;
 	relay->ctx = ctx;
 	relay->in.fd = in;

@@ -30,6 +30,19 @@ void session_fail_memory(struct session *session)
 	session_end(session, &err);
 }
 
+void session_capture(const struct session *session, bool down, long status, const char *type,
+	const void *bytes, size_t len)
+{
+	char name[16];
+	snprintf(name, sizeof name, "%u", session->number);
+	const struct atls_capture_body about = {.session = name,
+		.request = session->requests,
+		.down = down,
+		.content_type = type,
+		.status = status};
+	atls_capture_write(session->client->capture, &about, bytes, len);
+}
+
 /* The body is a copy: the engine's output may move while the request is under way. */
 static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 {
@@ -38,11 +51,14 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 	free(session->body);
 	session->body = body;
 	session->sent_at = atls_now_ms();
+	session->requests++;
 	atls_log(&session->client->log, ATLS_LOG_DEBUG, "session %u: sending %zu TLS bytes",
 		session->number, len);
 	if (body)
 		size = session->codec->encode(
 			session->id, len ? bytes : (const uint8_t *)"", len, body);
+	if (body)
+		session_capture(session, false, 0, session->codec->content_type, body, size);
 	if (!body || atls_http_post(session->channel, session->codec->content_type, body, size))
 		session_fail_memory(session);
 }
@@ -131,7 +147,12 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 		.server_name = client->name,
 		.verify = atls_policy_verify,
 		.verify_ctx = &client->policy,
+		.output_max = 2 * (size_t)settings->body_size > ATLS_OUTPUT_MAX
+				      ? 2 * (size_t)settings->body_size
+				      : ATLS_OUTPUT_MAX,
 	};
+	session->told = false;
+	atls_timer_set(session->deadline, (int64_t)settings->connect_ms);
 	session->engine = atls_engine_new(&config, err);
 	if (!session->engine)
 		return ATLS_E_TLS;
@@ -171,14 +192,13 @@ struct session *session_new(struct client *client, const struct session_events *
 		atls_http_channel_new(client->http, &client->way, session_answered, session, err);
 	int wanted = client->settings.encoding;
 	session->may_change = wanted < 0;
-	atls_buf_init(&session->early, ATLS_OUTPUT_MAX);
+	atls_buf_init(&session->early, 2 * ATLS_BODY_MAX);
 	if (!session->timer || !session->deadline || !session->channel ||
 		session_begin(session, wanted < 0 ? ATLS_ATLS : (enum atls_encoding)wanted, err)) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for a session");
 		session_free(session);
 		return NULL;
 	}
-	atls_timer_set(session->deadline, (int64_t)client->settings.connect_ms);
 	atls_timer_set(session->timer, 0);
 	return session;
 }

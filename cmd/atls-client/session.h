@@ -4,7 +4,10 @@
 
 #include "options.h"
 
+#include "cli/capture.h"
 #include "net/http_client.h"
+
+#include <stdio.h>
 
 /* What all sessions of a run share. */
 struct client {
@@ -16,12 +19,14 @@ struct client {
 	gnutls_certificate_credentials_t credentials;
 	gnutls_priority_t priorities;
 	struct atls_policy policy;
-	char *host;                /* of the URL */
-	char *name;                /* expected of the service */
-	bool path_given;           /* the URL has a path of its own */
-	struct atls_error stopped; /* --max-time is over, if it has a code */
-	bool outer_told;           /* -v reported the outer TLS already */
-	unsigned numbers;          /* sessions begun */
+	char *host;                   /* of the URL */
+	char *name;                   /* expected of the service */
+	bool path_given;              /* the URL has a path of its own */
+	FILE *report;                 /* --report, or null */
+	struct atls_capture *capture; /* --capture, or null */
+	struct atls_error stopped;    /* --max-time is over, if it has a code */
+	bool outer_told;              /* -v reported the outer TLS already */
+	unsigned numbers;             /* sessions begun */
 };
 
 /* Prints an error, if it is one, and returns the exit code for it. */

@@ -119,6 +119,9 @@ void session_answered(void *ctx, struct atls_http_answer *answer)
 	atls_log(&session->client->log, ATLS_LOG_DEBUG,
 		"session %u: status %ld with %zu bytes after %lld ms", session->number,
 		answer->status, answer->len, (long long)(atls_now_ms() - session->sent_at));
+	if (answer->status)
+		session_capture(session, true, answer->status, answer->content_type, answer->body,
+			answer->len);
 	tell_outer(session->client, session->channel);
 	switch (answer_judge(answer, session->codec, !session->base.answered, &body, &err)) {
 	case ANSWER_VALID:

@@ -12,6 +12,7 @@ struct session {
 	struct session_events events;
 	void *ctx;
 	unsigned number;
+	unsigned long long requests;
 	struct atls_engine *engine;
 	struct atls_base base;
 	struct atls_http_channel *channel;
@@ -43,6 +44,10 @@ void session_step(struct session *session);
 
 /* Begins (again) in an encoding: new handshake, no session yet. */
 int session_begin(struct session *session, enum atls_encoding encoding, struct atls_error *err);
+
+/* Adds a body of the request under way to --capture's. */
+void session_capture(const struct session *session, bool down, long status, const char *type,
+	const void *bytes, size_t len);
 
 /* The callback of the HTTP channel, with a session as its context. */
 void session_answered(void *session, struct atls_http_answer *answer);

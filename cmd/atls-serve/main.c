@@ -250,6 +250,11 @@ static int prepare(struct server *server, struct atls_creds *creds, struct atls_
 	service->base = event_base_new();
 	if (!service->base)
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
+	if (service->settings.capture) {
+		service->capture = atls_capture_open(service->settings.capture, &service->log, err);
+		if (!service->capture)
+			return err->code;
+	}
 	rc = make_events(server, err);
 	if (!rc)
 		rc = make_http(service, err);
@@ -274,6 +279,7 @@ static void server_free(struct server *server)
 	if (service->priorities)
 		gnutls_priority_deinit(service->priorities);
 	atls_address_free(service->backend);
+	atls_capture_close(service->capture);
 }
 
 int main(int argc, char **argv)

@@ -27,6 +27,7 @@ enum option {
 	OPT_CONNECT_TIMEOUT,
 	OPT_HOLD,
 	OPT_GRACE,
+	OPT_CAPTURE,
 	OPT_QUIET,
 	OPT_VERBOSE,
 };
@@ -76,6 +77,8 @@ static const struct atls_opt options[] = {
 		false},
 	{OPT_GRACE, 0, "grace", "SECONDS", ATLS_OPT_TEXT, NULL,
 		"time that sessions get at SIGTERM before they are closed (default: 10)", false},
+	{OPT_CAPTURE, 0, "capture", "DIR", ATLS_OPT_DIR, NULL,
+		"write every HTTP body, and an index of them, to DIR", false},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
 	{OPT_VERBOSE, 'v', "verbose", NULL, ATLS_OPT_NONE, NULL,
 		"say more; twice: each HTTP exchange", true},
@@ -176,6 +179,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 		return ATLS_OK;
 	case OPT_BACKEND:
 		s->backend = value;
+		return ATLS_OK;
+	case OPT_CAPTURE:
+		s->capture = value;
 		return ATLS_OK;
 	case OPT_QUIET:
 		s->level = ATLS_LOG_ERROR;

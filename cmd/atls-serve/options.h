@@ -24,6 +24,7 @@ struct settings {
 	const char *cacert; /* client certificates are asked for, and must lead there */
 	const char *tls_max;
 	const char *backend;
+	const char *capture;
 
 	uint64_t max_sessions;
 	uint64_t max_sessions_per_address; /* 0: no limit */

@@ -17,6 +17,7 @@ struct pending {
 	struct atls_http_request *request;
 	struct tunnel *tunnel; /* waits there, or null */
 	const struct atls_body_codec *codec;
+	unsigned long long number;
 	const char *content_type; /* that it came with: JSON may be labelled application/atls */
 	TAILQ_ENTRY(pending) entry;
 };
@@ -57,6 +58,20 @@ void service_refused(void *ctx, const struct atls_http_request *request, unsigne
 		atls_http_request_path(request));
 }
 
+static void capture(const struct pending *pending, const char *id, unsigned status,
+	const char *type, const void *bytes, size_t len)
+{
+	char name[ATLS_ID_SHORT + 1] = "";
+	if (id)
+		snprintf(name, sizeof name, "%s", id);
+	const struct atls_capture_body about = {.session = id ? name : NULL,
+		.request = pending->number,
+		.down = status != 0,
+		.content_type = type,
+		.status = (long)status};
+	atls_capture_write(pending->service->capture, &about, bytes, len);
+}
+
 /* A refusal, with a line for the person who reads it. */
 static void refuse(
 	struct pending *pending, unsigned status, const char *retry_after, const char *why)
@@ -65,6 +80,8 @@ static void refuse(
 		{"Content-Type", "text/plain; charset=utf-8"}, {"Retry-After", retry_after}};
 	char *text = NULL;
 	int len = asprintf(&text, "atls-serve: %s\n", why);
+	if (len >= 0)
+		capture(pending, NULL, status, headers[0].value, text, (size_t)len);
 	atls_log(&pending->service->log, ATLS_LOG_VERBOSE, "status %u for %s: %s", status,
 		atls_http_request_peer(pending->request), why);
 	atls_http_reply(pending->request, status, headers, retry_after ? 2 : 1,
@@ -95,6 +112,7 @@ static void reply(struct pending *pending, const char *id, const uint8_t *bytes,
 	size = pending->codec->encode(id, len ? bytes : NULL, len, body);
 	atls_log(&pending->service->log, ATLS_LOG_DEBUG, "session %.*s: answer of %zu TLS bytes",
 		ATLS_ID_SHORT, id, len);
+	capture(pending, id, 200, pending->content_type, body, size);
 	atls_http_reply(pending->request, 200, headers, 2, body, size);
 	explicit_bzero(cookie, sizeof cookie);
 }
@@ -234,6 +252,7 @@ static void serve(struct pending *pending)
 	size_t len;
 	uint8_t *bytes = atls_http_request_body(pending->request, &len);
 	const char *cookie = atls_http_request_cookie(pending->request, COOKIE);
+	capture(pending, NULL, 0, pending->content_type, bytes, len);
 	pending->codec = codec_of(pending, cookie, bytes, len);
 	if (pending->codec->decode(bytes, len, &body, &err)) {
 		refuse(pending, 400, NULL, err.text);
@@ -266,6 +285,7 @@ void service_ready(void *ctx, struct atls_http_request *request)
 		return;
 	}
 	pending->service = ctx;
+	pending->number = ++pending->service->requests;
 	pending->request = request;
 	pending->content_type =
 		atls_body_codec((enum atls_encoding)encoding_of(request))->content_type;

@@ -4,6 +4,7 @@
 
 #include "options.h"
 
+#include "cli/capture.h"
 #include "core/session.h"
 #include "net/http_server.h"
 #include "trust/policy.h"
@@ -27,8 +28,10 @@ struct service {
 	gnutls_priority_t priorities;
 	struct atls_policy policy; /* for client certificates */
 	struct addrinfo *backend;
-	unsigned listening; /* of settings.listen, so many listen */
-	uint64_t buffered;  /* bytes that all tunnels hold */
+	unsigned listening;           /* of settings.listen, so many listen */
+	struct atls_capture *capture; /* --capture, or null */
+	unsigned long long requests;
+	uint64_t buffered; /* bytes that all tunnels hold */
 	bool draining;
 	void (*idle)(struct service *service); /* draining, and the last session ended */
 };

@@ -159,8 +159,9 @@ static bool worth_waiting(struct tunnel *tunnel)
 	if (undelivered(tunnel) > INPUT_SOFT_MAX)
 		return true;
 	/* After the client's last word there is no more behind it. */
-	bool more = (tunnel->large || tunnel->streams) &&
-		    !(atls_engine_state(engine) & ATLS_PEER_CLOSED);
+	bool more =
+		(tunnel->large || tunnel->streams || atls_session_mid_record(tunnel->session)) &&
+		!(atls_engine_state(engine) & ATLS_PEER_CLOSED);
 	return !tunnel->held_out && !more && !atls_engine_closed(engine);
 }
 

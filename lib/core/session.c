@@ -8,6 +8,7 @@
 
 /* Bytes at a body's beginning, and at its end, that tell it from others. */
 #define DIGEST_PART 4096u
+#define HEADER_LEN  5u /* of a TLS record */
 
 struct atls_sessions {
 	struct atls_session_limits limits;
@@ -242,6 +243,33 @@ static bool is_repeat(const struct atls_session *session, const uint8_t *digest,
 	       memcmp(digest, session->digest, sizeof session->digest) == 0;
 }
 
+/* Follows the records' lengths (RFC 8446 section 5.1), and nothing else of them. */
+static void follow_records(struct atls_session *session, const uint8_t *bytes, size_t len)
+{
+	while (len) {
+		size_t step = 1;
+		if (session->record_left) {
+			step = session->record_left < len ? session->record_left : len;
+			session->record_left -= (uint32_t)step;
+		} else {
+			session->header_len++;
+			if (session->header_len == HEADER_LEN - 1)
+				session->length_high = *bytes;
+			if (session->header_len == HEADER_LEN) {
+				session->record_left = (uint32_t)session->length_high << 8 | *bytes;
+				session->header_len = 0;
+			}
+		}
+		bytes += step;
+		len -= step;
+	}
+}
+
+bool atls_session_mid_record(const struct atls_session *session)
+{
+	return session->header_len || session->record_left;
+}
+
 enum atls_offer atls_session_offer(
 	struct atls_session *session, const void *bytes, size_t len, int64_t now)
 {
@@ -265,6 +293,7 @@ enum atls_offer atls_session_offer(
 		return ATLS_OFFER_UNKNOWN;
 	if (atls_engine_feed(session->engine, bytes, len) == ATLS_E_LIMIT)
 		return ATLS_OFFER_FULL;
+	follow_records(session, bytes, len);
 	memcpy(session->digest, digest, sizeof digest);
 	session->digest_len = len;
 	session->unanswered = true;

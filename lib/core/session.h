@@ -43,7 +43,10 @@ struct atls_session {
 
 	uint8_t digest[32]; /* of the last body that was not empty */
 	size_t digest_len;  /* that body's length; 0: there was none */
-	bool unanswered;    /* that body still waits for its answer */
+	uint8_t header_len; /* bytes of a record's header that came so far */
+	uint8_t length_high;
+	uint32_t record_left; /* bytes of the record under way that have not come */
+	bool unanswered;      /* that body still waits for its answer */
 	struct atls_buf answer;
 
 	struct atls_session *next;          /* in its bucket */
@@ -104,6 +107,9 @@ enum atls_offer atls_session_offer(
  * wait, and drops them from the engine. final: the session is over, so even a poll's answer is
  * kept. */
 void atls_session_answered(struct atls_session *session, size_t len, bool final);
+
+/* Whether the client's last body ended amid a record: there is more behind it. */
+bool atls_session_mid_record(const struct atls_session *session);
 
 /* Whether bytes can begin a session: the start of a ClientHello. Others belong to a session whose
  * cookie got lost on the way. */

@@ -254,6 +254,28 @@ static void a_full_engine_takes_nothing(void)
 	pair_free(&pair);
 }
 
+static void it_is_known_that_a_body_ends_amid_a_record(void)
+{
+	struct served s;
+	uint8_t body[4096];
+	serve(&s);
+	ok(!atls_session_mid_record(s.session));
+	(void)atls_engine_write(s.pair.client, body, 1000);
+	size_t len = client_says(&s, body);
+	static const size_t cuts[] = {1, 4, 5, 30, 600};
+	size_t at = 0;
+	for (size_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+		(void)atls_session_offer(s.session, body + at, cuts[i] - at, 1);
+		ok(atls_session_mid_record(s.session));
+		at = cuts[i];
+	}
+	eq_int(atls_session_offer(s.session, body + at, len - at, 1), ATLS_OFFER_TAKEN);
+	ok(!atls_session_mid_record(s.session));
+	char data[1100];
+	eq_int(atls_engine_read(s.session->engine, data, sizeof data), 1000);
+	serve_free(&s);
+}
+
 static void what_may_begin_a_session(void)
 {
 	static const struct {
@@ -282,6 +304,7 @@ int main(void)
 	run(short_bodies_may_repeat);
 	run(a_finished_session_keeps_its_last_word);
 	run(a_full_engine_takes_nothing);
+	run(it_is_known_that_a_body_ends_amid_a_record);
 	run(what_may_begin_a_session);
 	return tap_done();
 }

@@ -1,0 +1,91 @@
+#include "finding.h"
+
+#include "cli/exit.h"
+#include "cli/out.h"
+#include "core/err.h"
+#include "net/clock.h"
+
+#include <errno.h>
+#include <string.h>
+
+void finding_gather(struct finding *found, struct client *client, const struct session *session,
+	const struct atls_error *err)
+{
+	const struct session_facts facts = session_facts(session);
+	if (err)
+		found->error = *err;
+	found->unchecked = client->policy.chain_unchecked;
+	snprintf(found->url, sizeof found->url, "%s", facts.url);
+	found->encoding = facts.codec->name;
+	found->exchanges = facts.exchanges;
+	found->http = atls_http_version(facts.channel);
+	found->outer_seen = outer_judge(client, facts.channel, &found->outer, found->outer_sentence,
+		sizeof found->outer_sentence);
+	const struct atls_engine *engine = facts.engine;
+	found->inner_seen = gnutls_certificate_get_peers(atls_engine_session(engine), NULL) != NULL;
+	if (found->inner_seen) {
+		inner_judge(client, engine, &found->inner);
+		inner_suite(engine, found->suite, sizeof found->suite);
+	}
+}
+
+static json_t *json_certificate(const struct atls_verdict *verdict)
+{
+	char from[ATLS_TIME_TEXT], until[ATLS_TIME_TEXT], pin[ATLS_PIN_TEXT];
+	atls_out_time(verdict->not_before, from);
+	atls_out_time(verdict->not_after, until);
+	atls_pin_text(verdict->pin, pin);
+	return json_pack("{s:o, s:o, s:o, s:o, s:s, s:s, s:s, s:i, s:b, s:s}", "subject",
+		atls_out_string(verdict->subject), "issuer", atls_out_string(verdict->issuer),
+		"names", atls_out_string(verdict->names), "key", atls_out_string(verdict->key),
+		"not_before", from, "not_after", until, "pin", pin, "chain_length",
+		(int)verdict->chain_len, "valid", verdict->faults == 0, "fault",
+		atls_fault_word(verdict->faults));
+}
+
+json_t *finding_json(const struct finding *found, const char *schema)
+{
+	json_t *root = json_pack("{s:s, s:o, s:b, s:s, s:s, s:I}", "schema", schema, "url",
+		atls_out_string(found->url), "ok", found->error.code == ATLS_OK, "encoding",
+		found->encoding, "http_version", found->http, "exchanges",
+		(json_int_t)found->exchanges);
+	if (found->outer_seen)
+		json_object_set_new(root, "outer", json_certificate(&found->outer));
+	if (found->inner_seen) {
+		json_t *inner = json_certificate(&found->inner);
+		json_object_set_new(inner, "suite", atls_out_string(found->suite));
+		json_object_set_new(inner, "checked", json_boolean(!found->unchecked));
+		json_object_set_new(root, "inner", inner);
+	}
+	if (found->error.code) {
+		json_object_set_new(root, "error", atls_out_string(found->error.text));
+		json_object_set_new(
+			root, "exit_code", json_integer(atls_exit_code(found->error.code)));
+	}
+	return root;
+}
+
+static void add_traffic(json_t *root, const struct traffic *traffic)
+{
+	char from[ATLS_TIME_TEXT];
+	atls_out_time(traffic->began, from);
+	json_object_set_new(root, "began", json_string(from));
+	json_object_set_new(root, "duration_ms", json_integer(atls_now_ms() - traffic->since));
+	json_object_set_new(root, "bytes_up", json_integer((json_int_t)traffic->up));
+	json_object_set_new(root, "bytes_down", json_integer((json_int_t)traffic->down));
+}
+
+void report_write(struct client *client, const struct finding *found, const struct traffic *traffic)
+{
+	json_t *root = finding_json(found, "atls-client-report/1");
+	json_object_set_new(root, "carriage", json_string("base"));
+	if (traffic)
+		add_traffic(root, traffic);
+	bool done = root &&
+		    json_dumpf(root, client->report, JSON_COMPACT | JSON_ENSURE_ASCII) == 0 &&
+		    fputc('\n', client->report) != EOF && fflush(client->report) == 0;
+	if (!done)
+		atls_log(&client->log, ATLS_LOG_ERROR, "cannot write report '%s': %s",
+			client->settings.report, strerror(errno));
+	json_decref(root);
+}
