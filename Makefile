@@ -107,8 +107,10 @@ completions: $(B)/completions/generate ## write completions/ anew from the tools
 
 # ---- tests ----------------------------------------------------------------------------------
 
+WRAPPED := malloc calloc realloc free strdup strndup
+$(B)/tests/unit/test_alloc: UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libedge.a $(B)/libatls.a
-	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(PC_LIBS)
+	$(CC) $(ALL_LDFLAGS) $(UNIT_LDFLAGS) -o $@ $^ $(PC_LIBS)
 
 # Without libFuzzer a target replays the files that it is given.
 FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o)

@@ -55,6 +55,12 @@ static void finish_all(struct atls_http_client *client)
 				easy, rc, channel->detail, channel->connect_to, &answer->error);
 			answer->status = 0;
 		}
+		if (rc == CURLE_OK && !answer->whole_head) {
+			/* libcurl takes an end amid the headers for the end of an answer. */
+			atls_error_set(&answer->error, ATLS_E_NETWORK,
+				"HTTP: the answer was cut short, amid its headers");
+			answer->status = 0;
+		}
 		answer->body = channel->body.mem + channel->body.head;
 		answer->len = channel->body.len;
 		channel->answered(channel->ctx, answer);
@@ -195,9 +201,12 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 	char value[ATLS_COOKIE_MAX];
 	if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
 		/* 100 Continue or a proxy's 407 came before: only the last answer counts. */
+		answer->whole_head = false;
 		answer->content_type[0] = '\0';
 		answer->encoded = answer->cookies = false;
 		answer->retry_after_s = 0;
+	} else if (len <= 2) {
+		answer->whole_head = true;
 	} else if (header_value(data, len, "Set-Cookie", value, sizeof value)) {
 		answer->cookies = true;
 		add_cookie(channel, value);

@@ -39,8 +39,9 @@ void atls_http_client_free(struct atls_http_client *client);
 struct atls_http_answer {
 	long status; /* 0: no answer, see error */
 	char content_type[ATLS_TYPE_TEXT];
-	bool encoded; /* Content-Encoding although none was asked for */
-	bool cookies; /* it set a cookie */
+	bool whole_head; /* the headers came to their end */
+	bool encoded;    /* Content-Encoding although none was asked for */
+	bool cookies;    /* it set a cookie */
 	long retry_after_s;
 	uint8_t *body; /* the channel's, until the next request; its bytes may be changed */
 	size_t len;

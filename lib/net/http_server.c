@@ -5,6 +5,7 @@
 #include "net/listen.h"
 #include "net/timer.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,7 +36,15 @@ static void run_daemon(evutil_socket_t fd, short what, void *ctx)
 	arm(daemon);
 }
 
-/* Connections that drip: libmicrohttpd's own time-out starts anew with every byte. */
+/* Whether the client has ended its side: no request of which a part is missing will be whole. */
+static bool peer_ended(int fd)
+{
+	struct pollfd state = {.fd = fd, .events = POLLRDHUP};
+	return poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR));
+}
+
+/* Connections that drip, since libmicrohttpd's own time-out starts anew with every byte, and those
+ * that ended amid a request, which it keeps until then. */
 static void sweep(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
@@ -46,19 +55,21 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	TAILQ_FOREACH(connection, &server->connections, entry)
 	{
 		struct atls_http_request *request = connection->request;
-		bool working = request && request->ready && !request->queued;
-		int64_t limit = request ? server->config.request_ms : KEEPALIVE_MS;
-		if (working || now - connection->since < limit)
+		bool working = request && (request->ready || request->queued);
+		bool late = now - connection->since >=
+			    (request ? server->config.request_ms : KEEPALIVE_MS);
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+		bool ended = info && !working && now - connection->since >= SWEEP_MS &&
+			     peer_ended(info->connect_fd);
+		if (!info || (working && !request->queued) || !(late || ended))
 			continue;
-		if (request && !request->queued) {
+		if (late && request && !request->queued) {
 			server->config.refused(
 				server->config.ctx, request, MHD_HTTP_REQUEST_TIMEOUT);
 			atls_http_say_last(request, MHD_HTTP_REQUEST_TIMEOUT);
 		}
-		const union MHD_ConnectionInfo *info =
-			MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-		if (info)
-			shutdown(info->connect_fd, SHUT_RDWR);
+		shutdown(info->connect_fd, SHUT_RDWR);
 	}
 }
 
