@@ -12,7 +12,7 @@ bats_require_minimum_version 1.5.0
 root=$BATS_TEST_DIRNAME/..
 . "$root/tests/lib/common.bash"
 
-tools=(atls-client atls-serve)
+tools=(atls-client atls-dump atls-serve)
 
 setup_file() {
     use_dir
@@ -56,6 +56,11 @@ page_options() {
     }' "$(page_of "$1")"
 }
 
+all_options() {
+    local tool
+    for tool in "${tools[@]}"; do help_options "$tool"; done
+}
+
 # Names only: "--proxy", "-x".
 names() { grep -oE '(^|[ ,])--?[A-Za-z0-9][A-Za-z0-9-]*' | tr -d ' ,' | sort; }
 long_names() { names | grep '^--'; }
@@ -77,7 +82,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
         done
         for option in -V --version; do
             run -0 --separate-stderr "bin/$tool" "$option"
-            [[ $output =~ ^$tool\ [0-9.]+\ \(GnuTLS\ [0-9.]+,\ lib[a-z]+\ [0-9.]+\)$ && -z $stderr ]]
+            [[ $output =~ ^$tool\ [0-9.]+\ \(GnuTLS\ [0-9.]+(,\ lib[a-z]+\ [0-9.]+)*\)$ && -z $stderr ]]
         done
     done
 }
@@ -87,7 +92,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
     for tool in "${tools[@]}"; do
         help_options "$tool" >"$BATS_TEST_TMPDIR/help"
         page_options "$tool" >"$BATS_TEST_TMPDIR/page"
-        (($(wc -l <"$BATS_TEST_TMPDIR/help") > 20))
+        (($(wc -l <"$BATS_TEST_TMPDIR/help") > 3))
         equal "$tool" "$BATS_TEST_TMPDIR/help" "$BATS_TEST_TMPDIR/page"
     done
 }
@@ -96,7 +101,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
     local tool
     for tool in "${tools[@]}"; do
         # Those of the other tool may be referred to.
-        { help_options atls-client && help_options atls-serve; } | names | sort -u >"$BATS_TEST_TMPDIR/known"
+        all_options | names | sort -u >"$BATS_TEST_TMPDIR/known"
         grep '^\.' "$(page_of "$tool")" man/atls.7 |
             grep -oE '\bFl [A-Za-z0-9-]+' | sed 's/^Fl /-/' | sort -u >"$BATS_TEST_TMPDIR/used"
         comm -13 "$BATS_TEST_TMPDIR/known" "$BATS_TEST_TMPDIR/used" >"$BATS_TEST_TMPDIR/stale"
@@ -105,8 +110,8 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
 }
 
 @test "README.md names no option that does not exist" {
-    { help_options atls-client && help_options atls-serve; } | long_names | sort -u >"$BATS_TEST_TMPDIR/known"
-    grep -oE '(atls-client|atls-serve)( [^|`&]*)' README.md | long_names | sort -u >"$BATS_TEST_TMPDIR/used"
+    all_options | long_names | sort -u >"$BATS_TEST_TMPDIR/known"
+    grep -oE '(atls-client|atls-dump|atls-serve)( [^|`&]*)' README.md | long_names | sort -u >"$BATS_TEST_TMPDIR/used"
     (($(wc -l <"$BATS_TEST_TMPDIR/used") > 5))
     comm -13 "$BATS_TEST_TMPDIR/known" "$BATS_TEST_TMPDIR/used" >"$BATS_TEST_TMPDIR/stale"
     equal README.md /dev/null "$BATS_TEST_TMPDIR/stale"
@@ -129,7 +134,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
 @test "the manual pages have their sections, and mandoc finds nothing to warn of" {
     local page section
     mandoc -T lint -W warning man/*.[178]
-    for page in man/atls-client.1 man/atls-serve.8; do
+    for page in man/atls-client.1 man/atls-dump.1 man/atls-serve.8; do
         for section in NAME SYNOPSIS DESCRIPTION ENVIRONMENT 'EXIT STATUS' EXAMPLES 'SEE ALSO' \
             'SECURITY CONSIDERATIONS'; do
             grep -qx ".Sh $section" "$page"

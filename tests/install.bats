@@ -9,6 +9,7 @@ root=$BATS_TEST_DIRNAME/..
 version=$(sed -n 's/^VERSION := //p' "$root/Makefile")
 expected=(
     '755 /usr/bin/atls-client'
+    '755 /usr/bin/atls-dump'
     '644 /usr/include/atls.h'
     '644 /usr/lib/libatls.a'
     '777 /usr/lib/libatls.so'
@@ -17,14 +18,18 @@ expected=(
     '644 /usr/lib/pkgconfig/atls.pc'
     '755 /usr/sbin/atls-serve'
     '644 /usr/share/bash-completion/completions/atls-client'
+    '644 /usr/share/bash-completion/completions/atls-dump'
     '644 /usr/share/bash-completion/completions/atls-serve'
     '644 /usr/share/fish/vendor_completions.d/atls-client.fish'
+    '644 /usr/share/fish/vendor_completions.d/atls-dump.fish'
     '644 /usr/share/fish/vendor_completions.d/atls-serve.fish'
     '644 /usr/share/man/man1/atls-client.1'
+    '644 /usr/share/man/man1/atls-dump.1'
     '644 /usr/share/man/man3/atls.3'
     '644 /usr/share/man/man7/atls.7'
     '644 /usr/share/man/man8/atls-serve.8'
     '644 /usr/share/zsh/site-functions/_atls-client'
+    '644 /usr/share/zsh/site-functions/_atls-dump'
     '644 /usr/share/zsh/site-functions/_atls-serve'
 )
 

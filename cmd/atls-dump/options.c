@@ -1,0 +1,57 @@
+#include "options.h"
+
+#include "core/err.h"
+
+enum option {
+	OPT_FROM = 1,
+	OPT_QUIET,
+};
+
+static const struct atls_opt options[] = {
+	{OPT_FROM, 'f', "from", "FORM", ATLS_OPT_CHOICE, INPUT_FORMS,
+		"the form of the input (default: told by its content)", false},
+	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
+};
+
+const struct atls_tool atls_dump_tool = {
+	.name = "atls-dump",
+	.synopsis = "[OPTION]... [FILE]...",
+	.purpose = "Explain captured Application-Layer TLS: the TLS records of HTTP bodies.",
+	.opts = options,
+	.opt_count = sizeof options / sizeof options[0],
+	.epilogue = "Without FILE, or where FILE is -, standard input is read.\n"
+		    "\n"
+		    "Examples:\n"
+		    "  atls-dump capture.bin\n"
+		    "\n"
+		    "Exit codes: 0 done; 1 something in the input is malformed; 2 usage; 6 this "
+		    "machine (a file).\n",
+	.operands_min = 0,
+	.operands_max = 4096,
+	.operand_kind = ATLS_OPT_FILE,
+};
+
+static int apply(void *ctx, const struct atls_opt *opt, const char *value, struct atls_error *err)
+{
+	struct settings *s = ctx;
+	(void)err;
+	switch (opt->id) {
+	case OPT_FROM:
+		s->input.from = value;
+		return ATLS_OK;
+	default:
+		s->level = ATLS_LOG_ERROR;
+		return ATLS_OK;
+	}
+}
+
+int dump_settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
+{
+	*settings = (struct settings){.level = ATLS_LOG_NOTICE};
+	int first = atls_opt_parse(&atls_dump_tool, argc, argv, apply, settings, exit_code);
+	if (first < 0)
+		return first;
+	settings->files = argv + first;
+	settings->file_count = argc - first;
+	return ATLS_OK;
+}

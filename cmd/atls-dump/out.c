@@ -1,0 +1,147 @@
+#include "out.h"
+
+#include "cli/log.h"
+#include "cli/out.h"
+#include "core/err.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+static void drain(struct out *out)
+{
+	size_t done = 0;
+	while (done < out->len && !out->error) {
+		ssize_t wrote = write(out->fd, out->block + done, out->len - done);
+		if (wrote >= 0)
+			done += (size_t)wrote;
+		else if (errno != EINTR)
+			out->error = errno;
+	}
+	out->len = 0;
+}
+
+int out_flush(struct out *out, struct atls_error *err)
+{
+	drain(out);
+	if (!out->error)
+		return ATLS_OK;
+	return atls_error_set(err, ATLS_E_LOCAL, "standard output: %s", strerror(out->error));
+}
+
+char *out_room(struct out *out)
+{
+	if (out->len + OUT_SHORT > OUT_BLOCK)
+		drain(out);
+	return out->block + out->len;
+}
+
+void out_bytes(struct out *out, const void *bytes, size_t len)
+{
+	const char *at = bytes;
+	while (len > OUT_BLOCK - out->len) {
+		size_t part = OUT_BLOCK - out->len;
+		memcpy(out->block + out->len, at, part);
+		out->len += part;
+		at += part;
+		len -= part;
+		drain(out);
+	}
+	if (len)
+		memcpy(out->block + out->len, at, len);
+	out->len += len;
+}
+
+/* Writes the decimal digits of value and returns how many. */
+static size_t digits(char *to, uint64_t value)
+{
+	char text[20];
+	size_t len = 0;
+	do
+		text[sizeof text - ++len] = (char)('0' + value % 10);
+	while ((value /= 10) > 0);
+	memcpy(to, text + sizeof text - len, len);
+	return len;
+}
+
+void out_number(struct out *out, uint64_t value)
+{
+	out->len += digits(out_room(out), value);
+}
+
+static void pad(struct out *out, size_t used, size_t width)
+{
+	static const char spaces[] = "                                ";
+	if (used < width)
+		out_bytes(out, spaces, width - used < 32 ? width - used : 32);
+}
+
+void out_padded(struct out *out, const char *text, size_t width)
+{
+	size_t len = strlen(text);
+	out_bytes(out, text, len);
+	pad(out, len, width);
+}
+
+void out_number_padded(struct out *out, uint64_t value, size_t width)
+{
+	size_t len = digits(out_room(out), value);
+	out->len += len;
+	pad(out, len, width);
+}
+
+void out_hex(struct out *out, const uint8_t *bytes, size_t len)
+{
+	static const char hex[] = "0123456789abcdef";
+	for (size_t i = 0; i < len; i++) {
+		char *to = out_room(out);
+		to[0] = hex[bytes[i] >> 4];
+		to[1] = hex[bytes[i] & 15];
+		out->len += 2;
+	}
+}
+
+void out_escaped(struct out *out, const void *bytes, size_t len)
+{
+	const uint8_t *at = bytes;
+	while (len > 0) {
+		size_t plain = 0;
+		while (plain < len && at[plain] >= 0x20 && at[plain] < 0x7f)
+			plain++;
+		out_bytes(out, at, plain);
+		at += plain;
+		len -= plain;
+		if (len == 0)
+			break;
+		char one[5] = "", *to = out_room(out);
+		const char *from = one;
+		memcpy(one, at, len < 4 ? len : 4);
+		size_t width = 0;
+		if (*one)
+			width = atls_log_escape_char(&from, to);
+		else
+			memcpy(to, "\\x00", width = 4);
+		from += *one == 0;
+		out->len += width;
+		at += from - one;
+		len -= (size_t)(from - one);
+	}
+}
+
+void out_time(struct out *out, int64_t time_us)
+{
+	char second[ATLS_TIME_TEXT];
+	int64_t us = time_us % 1000000;
+	atls_out_time((time_t)(time_us / 1000000), second);
+	size_t len = strlen(second);
+	if (len == 0) { /* a year that RFC 3339 has no text for */
+		out_char(out, '-');
+		return;
+	}
+	out_bytes(out, second, len - 1);
+	char *to = out_room(out);
+	to[0] = '.';
+	for (int i = 6; i > 0; i--, us /= 10)
+		to[i] = (char)('0' + us % 10);
+	to[7] = 'Z';
+	out->len += 8;
+}

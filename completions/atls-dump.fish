@@ -1,0 +1,6 @@
+# fish completion for atls-dump, written by `make completions`
+
+complete -c atls-dump -s f -l from -x -a 'raw' -d 'the form of the input (default: told by its content)'
+complete -c atls-dump -s q -l quiet -d 'say nothing but errors'
+complete -c atls-dump -s h -l help -d 'print this help and exit'
+complete -c atls-dump -s V -l version -d 'print the versions of the tool and its libraries and exit'
