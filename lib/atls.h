@@ -197,6 +197,8 @@ struct atls_body {
 	size_t len;
 	const char *session; /* not NUL-terminated; null if absent */
 	size_t session_len;
+	const char *stream; /* json: that member, of stream carriage; null if absent */
+	size_t stream_len;
 };
 
 struct atls_body_codec {
@@ -208,14 +210,16 @@ struct atls_body_codec {
 	/* Decodes body in place (its bytes change). 0, or ATLS_E_PROTOCOL with err filled. */
 	int (*decode)(uint8_t *body, size_t len, struct atls_body *out, struct atls_error *err);
 
-	/* A size that encode() does not pass for len bytes; SIZE_MAX if that overflows. session may
-	 * be null, and is ignored where the encoding has no place for it. */
-	size_t (*encoded_size)(const char *session, size_t len);
+	/* A size that encode() does not pass for len bytes; SIZE_MAX if that overflows. session and
+	 * stream (the dictionary of stream carriage) may be null, and are ignored where the
+	 * encoding has no place for them. */
+	size_t (*encoded_size)(const char *session, const char *stream, size_t len);
 
 	/* Writes the body to out, which has room for encoded_size(); returns the size written.
 	 * records may be null if len is 0: an answer that has nothing to say. A request that has
 	 * nothing to say, a poll, gives "" instead. */
-	size_t (*encode)(const char *session, const void *records, size_t len, uint8_t *out);
+	size_t (*encode)(const char *session, const char *stream, const void *records, size_t len,
+		uint8_t *out);
 };
 
 /* The functions of an encoding, valid for ever; null for a number that is none. */

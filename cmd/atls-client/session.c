@@ -46,7 +46,7 @@ void session_capture(const struct session *session, bool down, long status, cons
 /* The body is a copy: the engine's output may move while the request is under way. */
 static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 {
-	size_t size = session->codec->encoded_size(session->id, len);
+	size_t size = session->codec->encoded_size(session->id, NULL, len);
 	uint8_t *body = malloc(size ? size : 1);
 	free(session->body);
 	session->body = body;
@@ -56,7 +56,7 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 		session->number, len);
 	if (body)
 		size = session->codec->encode(
-			session->id, len ? bytes : (const uint8_t *)"", len, body);
+			session->id, NULL, len ? bytes : (const uint8_t *)"", len, body);
 	if (body)
 		session_capture(session, false, 0, session->codec->content_type, body, size);
 	if (!body || atls_http_post(session->channel, session->codec->content_type, body, size))

@@ -100,7 +100,7 @@ static void make_cookie(const struct pending *pending, const char *id, char *tex
 static void reply(struct pending *pending, const char *id, const uint8_t *bytes, size_t len)
 {
 	char cookie[128];
-	size_t size = pending->codec->encoded_size(id, len);
+	size_t size = pending->codec->encoded_size(id, NULL, len);
 	uint8_t *body = malloc(size ? size : 1);
 	make_cookie(pending, id, cookie, sizeof cookie);
 	const struct atls_http_header headers[] = {
@@ -109,7 +109,7 @@ static void reply(struct pending *pending, const char *id, const uint8_t *bytes,
 		refuse(pending, 503, "1", "out of memory");
 		return;
 	}
-	size = pending->codec->encode(id, len ? bytes : NULL, len, body);
+	size = pending->codec->encode(id, NULL, len ? bytes : NULL, len, body);
 	atls_log(&pending->service->log, ATLS_LOG_DEBUG, "session %.*s: answer of %zu TLS bytes",
 		ATLS_ID_SHORT, id, len);
 	capture(pending, id, 200, pending->content_type, body, size);

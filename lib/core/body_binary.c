@@ -12,15 +12,18 @@ int atls_body_binary_decode(
 	return ATLS_OK;
 }
 
-size_t atls_body_binary_encoded_size(const char *session, size_t len)
+size_t atls_body_binary_encoded_size(const char *session, const char *stream, size_t len)
 {
 	(void)session;
+	(void)stream;
 	return len;
 }
 
-size_t atls_body_binary_encode(const char *session, const void *records, size_t len, uint8_t *out)
+size_t atls_body_binary_encode(
+	const char *session, const char *stream, const void *records, size_t len, uint8_t *out)
 {
 	(void)session;
+	(void)stream;
 	if (len)
 		memcpy(out, records, len);
 	return len;

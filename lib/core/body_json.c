@@ -90,7 +90,10 @@ static int take_member(struct atls_json *json, struct atls_body *body, unsigned 
 		return take_records(json, body);
 	case STREAM:
 		*seen |= 1u << STREAM;
-		return atls_json_take_string(json, &name);
+		rc = atls_json_take_string(json, &name);
+		body->stream = (const char *)name.bytes;
+		body->stream_len = name.len;
+		return rc;
 	default:
 		return atls_json_skip_value(json);
 	}
@@ -125,6 +128,7 @@ int atls_body_json_decode(uint8_t *body, size_t len, struct atls_body *out, stru
 
 #define OPEN        "{"
 #define SESSION_KEY "\"session\": \""
+#define STREAM_KEY  "\"stream\": \""
 #define QUOTE       "\""
 #define COMMA       ", "
 #define RECORDS_KEY "\"records\": \""
@@ -142,13 +146,20 @@ static void add(size_t *size, size_t more)
 	*size = more > SIZE_MAX - *size ? SIZE_MAX : *size + more;
 }
 
-size_t atls_body_json_encoded_size(const char *session, size_t len)
+static void add_text(size_t *size, const char *key, const char *text)
+{
+	if (!text)
+		return;
+	add(size, strlen(key) + strlen(QUOTE COMMA));
+	for (; *text; text++)
+		add(size, escaped_len(*text));
+}
+
+size_t atls_body_json_encoded_size(const char *session, const char *stream, size_t len)
 {
 	size_t size = strlen(OPEN RECORDS_KEY QUOTE CLOSE);
-	if (session)
-		add(&size, strlen(SESSION_KEY QUOTE COMMA));
-	for (; session && *session; session++)
-		add(&size, escaped_len(*session));
+	add_text(&size, SESSION_KEY, session);
+	add_text(&size, STREAM_KEY, stream);
 	add(&size, atls_base64_encoded_size(len));
 	return size;
 }
@@ -180,15 +191,22 @@ static uint8_t *put_escaped(uint8_t *to, const char *text)
 	return to;
 }
 
-size_t atls_body_json_encode(const char *session, const void *records, size_t len, uint8_t *out)
+static uint8_t *put_member(uint8_t *to, const char *key, const char *text, bool first)
+{
+	if (!first)
+		to = put(to, COMMA);
+	return put(put_escaped(put(to, key), text), QUOTE);
+}
+
+size_t atls_body_json_encode(
+	const char *session, const char *stream, const void *records, size_t len, uint8_t *out)
 {
 	uint8_t *to = put(out, OPEN);
-	if (session) {
-		to = put(to, SESSION_KEY);
-		to = put_escaped(to, session);
-		to = put(to, QUOTE);
-	}
-	if (session && records)
+	if (session)
+		to = put_member(to, SESSION_KEY, session, true);
+	if (stream)
+		to = put_member(to, STREAM_KEY, stream, !session);
+	if (records && (session || stream))
 		to = put(to, COMMA);
 	if (records) {
 		to = put(to, RECORDS_KEY);

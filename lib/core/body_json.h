@@ -12,7 +12,8 @@
  * characters, records is canonical base64. Members of other names are skipped.
  */
 int atls_body_json_decode(uint8_t *body, size_t len, struct atls_body *out, struct atls_error *err);
-size_t atls_body_json_encoded_size(const char *session, size_t len);
-size_t atls_body_json_encode(const char *session, const void *records, size_t len, uint8_t *out);
+size_t atls_body_json_encoded_size(const char *session, const char *stream, size_t len);
+size_t atls_body_json_encode(
+	const char *session, const char *stream, const void *records, size_t len, uint8_t *out);
 
 #endif

@@ -782,8 +782,8 @@ static void use_codecs(const void *ctx)
 		struct atls_body body;
 		struct atls_error err = {0};
 		uint8_t text[200];
-		ok(codec->encoded_size("S\"1", sizeof records) <= sizeof text);
-		size_t len = codec->encode("S\"1", records, sizeof records, text);
+		ok(codec->encoded_size("S\"1", NULL, sizeof records) <= sizeof text);
+		size_t len = codec->encode("S\"1", NULL, records, sizeof records, text);
 		eq_int(codec->decode(text, len, &body, &err), ATLS_OK);
 		eq_mem(body.records, body.len, records, sizeof records);
 		if (codec->session_in_body) {

@@ -100,11 +100,11 @@ static void json_refuses_bad_bodies(void)
 static void check_round_trip(int encoding, const char *session, const uint8_t *records, size_t len)
 {
 	const struct atls_body_codec *codec = atls_body_codec((enum atls_encoding)encoding);
-	size_t size = codec->encoded_size(session, len);
+	size_t size = codec->encoded_size(session, NULL, len);
 	uint8_t *encoded = malloc(size);
 	struct atls_error err = {0};
 	struct atls_body body;
-	eq_int(codec->encode(session, records, len, encoded), size);
+	eq_int(codec->encode(session, NULL, records, len, encoded), size);
 	eq_int(atls_body_is_json(encoded, size), encoding == ATLS_JSON);
 	eq_int(codec->decode(encoded, size, &body, &err), ATLS_OK);
 	ok(body.records);
@@ -142,13 +142,31 @@ static void json_writes_session_first_and_escaped(void)
 {
 	const struct atls_body_codec *codec = atls_body_codec(ATLS_JSON);
 	uint8_t out[100];
-	size_t len = codec->encode("a \"\\\n\x1f/", "\0\1\2\3", 4, out);
+	size_t len = codec->encode("a \"\\\n\x1f/", NULL, "\0\1\2\3", 4, out);
 	static const char want[] =
 		"{\"session\": \"a \\\"\\\\\\u000a\\u001f/\", \"records\": \"AAECAw==\"}";
 	eq_mem(out, len, want, sizeof want - 1);
-	eq_int(codec->encoded_size("a \"\\\n\x1f/", 4), sizeof want - 1);
-	len = codec->encode(NULL, "", 0, out);
+	eq_int(codec->encoded_size("a \"\\\n\x1f/", NULL, 4), sizeof want - 1);
+	len = codec->encode(NULL, NULL, "", 0, out);
 	eq_mem(out, len, "{\"records\": \"\"}", 15);
+}
+
+static void json_writes_the_stream_behind_the_session(void)
+{
+	const struct atls_body_codec *codec = atls_body_codec(ATLS_JSON);
+	static const char all[] =
+		"{\"session\": \"s\", \"stream\": \"id=\\\"x\\\"\", \"records\": \"AA==\"}";
+	static const char first[] = "{\"stream\": \"gen=1\", \"records\": \"\"}";
+	uint8_t out[100];
+	struct atls_body body;
+	size_t len = codec->encode("s", "id=\"x\"", "", 1, out);
+	eq_mem(out, len, all, sizeof all - 1);
+	eq_int(codec->encoded_size("s", "id=\"x\"", 1), len);
+	eq_int(codec->decode(out, len, &body, NULL), ATLS_OK);
+	eq_mem(body.stream, body.stream_len, "id=\"x\"", 6);
+	len = codec->encode(NULL, "gen=1", "", 0, out);
+	eq_mem(out, len, first, sizeof first - 1);
+	eq_int(codec->encoded_size(NULL, "gen=1", 0), len);
 }
 
 static void an_answer_may_lack_records(void)
@@ -156,20 +174,20 @@ static void an_answer_may_lack_records(void)
 	static const char want[] = "{\"session\": \"s\"}";
 	uint8_t out[64];
 	const struct atls_body_codec *json = atls_body_codec(ATLS_JSON);
-	ok(json->encoded_size("s", 0) <= sizeof out);
-	eq_mem(out, json->encode("s", NULL, 0, out), want, sizeof want - 1);
-	eq_mem(out, json->encode(NULL, NULL, 0, out), "{}", 2);
+	ok(json->encoded_size("s", NULL, 0) <= sizeof out);
+	eq_mem(out, json->encode("s", NULL, NULL, 0, out), want, sizeof want - 1);
+	eq_mem(out, json->encode(NULL, NULL, NULL, 0, out), "{}", 2);
 }
 
 static void encoded_size_tells_overflow(void)
 {
 	const struct atls_body_codec *json = atls_body_codec(ATLS_JSON);
 	const size_t largest = SIZE_MAX / 4 * 3; /* whose base64 just fits */
-	ok(json->encoded_size(NULL, largest) == SIZE_MAX);
-	ok(json->encoded_size(NULL, largest - 12) < SIZE_MAX);
-	ok(json->encoded_size("S", largest - 12) == SIZE_MAX);
-	ok(json->encoded_size("S", SIZE_MAX) == SIZE_MAX);
-	ok(atls_body_codec(ATLS_ATLS)->encoded_size("S", SIZE_MAX) == SIZE_MAX);
+	ok(json->encoded_size(NULL, NULL, largest) == SIZE_MAX);
+	ok(json->encoded_size(NULL, NULL, largest - 12) < SIZE_MAX);
+	ok(json->encoded_size("S", NULL, largest - 12) == SIZE_MAX);
+	ok(json->encoded_size("S", NULL, SIZE_MAX) == SIZE_MAX);
+	ok(atls_body_codec(ATLS_ATLS)->encoded_size("S", NULL, SIZE_MAX) == SIZE_MAX);
 }
 
 /* ---- Names ---- */
@@ -228,7 +246,7 @@ static void binary_takes_an_empty_body(void)
 	struct atls_body body;
 	eq_int(atls_body_codec(ATLS_ATLS)->decode(NULL, 0, &body, NULL), ATLS_OK);
 	ok(body.records && body.len == 0 && !body.session);
-	eq_int(atls_body_codec(ATLS_ATLS)->encode(NULL, NULL, 0, NULL), 0);
+	eq_int(atls_body_codec(ATLS_ATLS)->encode(NULL, NULL, NULL, 0, NULL), 0);
 	eq_int(atls_body_codec(ATLS_JSON)->decode(NULL, 0, &body, NULL), ATLS_E_PROTOCOL);
 }
 
@@ -239,6 +257,7 @@ int main(void)
 	run(json_refuses_bad_bodies);
 	run(bodies_survive_a_round_trip);
 	run(json_writes_session_first_and_escaped);
+	run(json_writes_the_stream_behind_the_session);
 	run(an_answer_may_lack_records);
 	run(encoded_size_tells_overflow);
 	run(codecs_are_found_by_name_and_type);
