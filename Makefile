@@ -105,6 +105,14 @@ $(B)/completions/generate: $(B)/completions/generate.o $(OPTION_OBJ) $(B)/libedg
 completions: $(B)/completions/generate ## write completions/ anew from the tools' option tables
 	$< completions
 
+# ---- tables ---------------------------------------------------------------------------------
+
+# issuers.tsv stays the source, for people, with where each line comes from.
+.PHONY: issuers
+issuers: ## write lib/trust/issuers_builtin.c anew from issuers.tsv
+	awk -f lib/trust/issuers.awk lib/trust/issuers.tsv | \
+		clang-format --assume-filename=$@.c >lib/trust/issuers_builtin.c
+
 # ---- tests ----------------------------------------------------------------------------------
 
 WRAPPED := malloc calloc realloc free strdup strndup

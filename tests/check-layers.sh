@@ -19,7 +19,7 @@ layers='core trust explain net cli'
 # environment, thread or printing.
 pure=' core trust explain '
 libc='mem(chr|cmp|cpy|mem|move|rchr|set)|(__)?explicit_bzero(_chk)?|str[a-z]+|(c|m|re)alloc|free'
-libc+='|reallocarray|qsort|bsearch|v?snprintf|gmtime_r|timegm|inet_(pton|ntop)'
+libc+='|reg(comp|exec|free)|reallocarray|qsort|bsearch|v?snprintf|gmtime_r|timegm|inet_(pton|ntop)'
 libc+='|__(mem|str|stp)[a-z]+_chk|__v?snprintf_chk|__stack_chk_fail|__errno_location'
 libc+='|__ctype_(b|tolower|toupper)_loc|__isoc(99|23)_strto[a-z]+|__assert_fail|abort'
 libc+='|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|gcov)_.*'

@@ -22,6 +22,10 @@ enum atls_fault {
 	ATLS_FAULT_WEAK = 1 << 8, /* signature or key below what is acceptable */
 	ATLS_FAULT_PURPOSE = 1 << 9,
 	ATLS_FAULT_OTHER = 1 << 10, /* anything else for which GnuTLS refuses the chain */
+	/* Found by atls_judge() alone. The first two say more exactly why a chain is untrusted. */
+	ATLS_FAULT_SELF_SIGNED = 1 << 11,
+	ATLS_FAULT_INCOMPLETE = 1 << 12, /* an intermediate certificate was not sent */
+	ATLS_FAULT_NO_SAN = 1 << 13,     /* the name is in the subject's common name only */
 };
 
 /* A finding and its evidence. All texts may hold bytes that the peer chose. */

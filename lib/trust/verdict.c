@@ -143,6 +143,26 @@ static void say_weak(struct sentence *out, const struct atls_verdict *verdict, c
 	say(out, "rests on a key or signature that is too weak (its own key: %s)", verdict->key);
 }
 
+static void say_self_signed(
+	struct sentence *out, const struct atls_verdict *verdict, const char *name)
+{
+	(void)verdict, (void)name;
+	say(out, "is self-signed");
+}
+
+static void say_incomplete(
+	struct sentence *out, const struct atls_verdict *verdict, const char *name)
+{
+	(void)verdict, (void)name;
+	say(out, "comes without the intermediate certificates above it");
+}
+
+static void say_no_san(struct sentence *out, const struct atls_verdict *verdict, const char *name)
+{
+	(void)verdict, (void)name;
+	say(out, "has the name as its common name only, where it does not count");
+}
+
 static void say_other(struct sentence *out, const struct atls_verdict *verdict, const char *name)
 {
 	(void)name;
@@ -165,10 +185,13 @@ static const struct {
 	{ATLS_FAULT_MALFORMED, "malformed", say_malformed},
 	{ATLS_FAULT_REVOKED, "revoked", say_revoked},
 	{ATLS_FAULT_UNTRUSTED, "untrusted", say_untrusted},
+	{ATLS_FAULT_SELF_SIGNED, "self_signed", say_self_signed},
+	{ATLS_FAULT_INCOMPLETE, "incomplete_chain", say_incomplete},
 	{ATLS_FAULT_PIN, "wrong_key", say_pin},
 	{ATLS_FAULT_EXPIRED, "expired", say_expired},
 	{ATLS_FAULT_NOT_YET, "not_yet_valid", say_not_yet},
 	{ATLS_FAULT_NAME, "wrong_name", say_name},
+	{ATLS_FAULT_NO_SAN, "no_san", say_no_san},
 	{ATLS_FAULT_PURPOSE, "wrong_purpose", say_purpose},
 	{ATLS_FAULT_WEAK, "weak", say_weak},
 	{ATLS_FAULT_OTHER, "other", say_other},
