@@ -36,6 +36,9 @@ _atls_client() {
         --connect-timeout
         -m --max-time
         --resume-timeout
+        --progress-meter
+        --no-progress-meter
+        --log-format
         -q --quiet
         -v --verbose
         -h --help
@@ -126,6 +129,9 @@ _atls_client() {
         ;;
     --resume-timeout)
         :
+        ;;
+    --log-format)
+        words=(text json)
         ;;
     *)
         if [[ $cur == -* ]]; then

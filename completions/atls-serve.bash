@@ -24,6 +24,7 @@ _atls_serve() {
         --hold
         --grace
         --capture
+        --log-format
         -q --quiet
         -v --verbose
         -h --help
@@ -99,6 +100,9 @@ _atls_serve() {
         ;;
     --capture)
         compopt -o dirnames
+        ;;
+    --log-format)
+        words=(text json)
         ;;
     *)
         if [[ $cur == -* ]]; then

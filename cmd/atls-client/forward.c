@@ -4,6 +4,7 @@
 #include "signals.h"
 
 #include "cli/exit.h"
+#include "cli/out.h"
 #include "cli/portfile.h"
 #include "core/err.h"
 #include "net/clock.h"
@@ -48,11 +49,19 @@ static void ended(void *ctx, struct relay *relay, const struct atls_error *err)
 	struct forwarder *owner = forward->owner;
 	uint64_t up, down;
 	relay_bytes(relay, &up, &down);
-	atls_log(&forward->client->log, err->code ? ATLS_LOG_ERROR : ATLS_LOG_NOTICE,
-		"connection %u: ended after %.1f s, %llu bytes up, %llu down: %s", forward->number,
-		(double)(atls_now_ms() - forward->since) / 1000, (unsigned long long)up,
-		(unsigned long long)down, err->code ? err->text : "closed by both sides");
+	int64_t ms = atls_now_ms() - forward->since;
+	const char *why = err->code ? err->text : "closed by both sides";
+	const struct atls_log_about about = {.event = "connection_end",
+		.facts = json_pack("{s:i, s:I, s:I, s:I, s:s, s:o}", "connection",
+			(int)forward->number, "duration_ms", (json_int_t)ms, "bytes_up",
+			(json_int_t)up, "bytes_down", (json_int_t)down, "code",
+			atls_code_word(err->code), "reason", atls_out_string(why))};
 	if (err->hint[0])
+		json_object_set_new(about.facts, "hint", atls_out_string(err->hint));
+	atls_log_event(&forward->client->log, err->code ? ATLS_LOG_ERROR : ATLS_LOG_NOTICE, &about,
+		"connection %u: ended after %.1f s, %llu bytes up, %llu down: %s", forward->number,
+		(double)ms / 1000, (unsigned long long)up, (unsigned long long)down, why);
+	if (err->hint[0] && !forward->client->log.json)
 		atls_log(&forward->client->log, ATLS_LOG_ERROR, "hint: %s", err->hint);
 	LIST_REMOVE(forward, entry);
 	relay_free(relay);
@@ -74,8 +83,12 @@ static void take(struct forwarder *forwarder, int fd, const struct sockaddr *fro
 	forward->owner = forwarder;
 	forward->number = ++forwarder->numbers;
 	forward->since = atls_now_ms();
-	atls_log(&forwarder->client->log, ATLS_LOG_NOTICE, "connection %u: from %s",
-		forward->number, atls_address_text(from, peer, sizeof peer));
+	atls_address_text(from, peer, sizeof peer);
+	const struct atls_log_about about = {.event = "connection_open",
+		.facts = json_pack("{s:i, s:o}", "connection", (int)forward->number, "peer",
+			atls_out_string(peer))};
+	atls_log_event(&forwarder->client->log, ATLS_LOG_NOTICE, &about, "connection %u: from %s",
+		forward->number, peer);
 	forward->relay = relay_new(forwarder->client, fd, fd, ended, forward, &err);
 	if (!forward->relay) {
 		atls_log_error(&forwarder->client->log, &err);
@@ -137,6 +150,15 @@ static void on_signal(evutil_socket_t signal, short what, void *ctx)
 	LIST_FOREACH(forward, &forwarder->open, entry) relay_stop(forward->relay);
 }
 
+static void tell_listening(const struct client *client, const char *where, unsigned port)
+{
+	const struct atls_log_about about = {.event = "listening",
+		.facts = json_pack(
+			"{s:o, s:i}", "where", atls_out_string(where), "port", (int)port)};
+	atls_log_event(
+		&client->log, ATLS_LOG_NOTICE, &about, "listening on %s, port %u", where, port);
+}
+
 /* A port without an address means this machine only, as ssh has it. */
 static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_error *err)
 {
@@ -158,8 +180,7 @@ static int listen_at(struct forwarder *forwarder, unsigned index, struct atls_er
 			return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a listener");
 	}
 	if (count > 0)
-		atls_log(&client->log, ATLS_LOG_NOTICE, "listening on %s, port %u", where,
-			forwarder->ports[index]);
+		tell_listening(client, where, forwarder->ports[index]);
 	return count < 0 ? count : ATLS_OK;
 }
 

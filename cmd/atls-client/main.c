@@ -1,5 +1,6 @@
 #include "check.h"
 #include "forward.h"
+#include "meter.h"
 #include "relay.h"
 #include "signals.h"
 #include "url.h"
@@ -23,6 +24,7 @@
 struct pipe_run {
 	struct client *client;
 	struct relay *relay;
+	struct meter *meter;
 	int signal;
 	struct atls_error error;
 };
@@ -31,8 +33,13 @@ static void pipe_ended(void *ctx, struct relay *relay, const struct atls_error *
 {
 	struct pipe_run *run = ctx;
 	uint64_t up, down;
+	meter_free(run->meter);
+	run->meter = NULL;
 	relay_bytes(relay, &up, &down);
-	atls_log(&run->client->log, ATLS_LOG_VERBOSE, "%llu bytes up, %llu down",
+	const struct atls_log_about about = {.event = "session_end",
+		.facts = json_pack("{s:I, s:I, s:s}", "bytes_up", (json_int_t)up, "bytes_down",
+			(json_int_t)down, "code", atls_code_word(err->code))};
+	atls_log_event(&run->client->log, ATLS_LOG_VERBOSE, &about, "%llu bytes up, %llu down",
 		(unsigned long long)up, (unsigned long long)down);
 	run->error = *err;
 	event_base_loopbreak(run->client->base);
@@ -42,6 +49,8 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 {
 	(void)what;
 	struct pipe_run *run = ctx;
+	if (run->signal)
+		meter_free(run->meter);
 	if (run->signal)
 		_exit(ATLS_EXIT_SIGNAL + (int)number);
 	run->signal = (int)number;
@@ -54,11 +63,15 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 static int pipe_run(struct client *client)
 {
 	struct pipe_run run = {.client = client};
+	bool metered = meter_wanted(client);
 	run.relay = relay_new(client, STDIN_FILENO, STDOUT_FILENO, pipe_ended, &run, &run.error);
 	struct event *signals[END_SIGNALS] = {NULL};
+	if (run.relay && metered)
+		run.meter = meter_new(client, run.relay);
 	if (run.relay && end_signals_catch(client->base, signals, on_signal, &run))
 		event_base_dispatch(client->base);
 	end_signals_free(signals);
+	meter_free(run.meter);
 	relay_free(run.relay);
 	int code = client_fail(client, &run.error);
 	return run.signal ? ATLS_EXIT_SIGNAL + run.signal : code;
@@ -193,8 +206,9 @@ int main(int argc, char **argv)
 		client_settings_free(&client.settings);
 		return code;
 	}
-	client.log =
-		(struct atls_log){.tool = atls_client_tool.name, .level = client.settings.level};
+	client.log = (struct atls_log){.tool = atls_client_tool.name,
+		.level = client.settings.level,
+		.json = client.settings.log_json};
 	/* A closed one would be taken by the next descriptor that is opened. */
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0 || fcntl(STDOUT_FILENO, F_GETFD) < 0)
 		atls_error_set(&err, ATLS_E_LOCAL, "standard input and output: one is closed");
@@ -203,7 +217,8 @@ int main(int argc, char **argv)
 		code = client_fail(&client, &err);
 	} else {
 		if (client.policy.chain_unchecked)
-			atls_log(&client.log, ATLS_LOG_ERROR,
+			atls_log_event(&client.log, ATLS_LOG_ERROR,
+				&(struct atls_log_about){.event = "warning"},
 				"warning: --insecure-inner: nobody checks who the service is");
 		code = run(&client);
 	}

@@ -15,8 +15,11 @@ extern const struct atls_tool atls_client_tool;
 struct settings {
 	const char *url;
 	enum atls_log_level level;
+	bool log_json;
 	bool check;
 	bool json;
+	bool progress_meter;
+	bool no_progress_meter;
 	const char *report;
 	const char *capture;
 

@@ -6,6 +6,7 @@
 #include "net/clock.h"
 #include "net/timer.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,6 +44,21 @@ void session_capture(const struct session *session, bool down, long status, cons
 	atls_capture_write(session->client->capture, &about, bytes, len);
 }
 
+void session_log(const struct session *session, enum atls_log_level level, const char *event,
+	const char *format, ...)
+{
+	char text[2 * ATLS_ERROR_TEXT], name[16];
+	const struct atls_log_about about = {event, name, NULL};
+	va_list args;
+	if (level > session->client->log.level)
+		return;
+	snprintf(name, sizeof name, "%u", session->number);
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	atls_log_event(&session->client->log, level, &about, "session %s: %s", name, text);
+}
+
 /* The body is a copy: the engine's output may move while the request is under way. */
 static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 {
@@ -52,8 +68,7 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 	session->body = body;
 	session->sent_at = atls_now_ms();
 	session->requests++;
-	atls_log(&session->client->log, ATLS_LOG_DEBUG, "session %u: sending %zu TLS bytes",
-		session->number, len);
+	session_log(session, ATLS_LOG_DEBUG, "request", "sending %zu TLS bytes", len);
 	if (body)
 		size = session->codec->encode(
 			session->id, NULL, len ? bytes : (const uint8_t *)"", len, body);

@@ -13,6 +13,7 @@
 struct client {
 	struct settings settings;
 	struct atls_log log;
+	bool unfinished; /* a progress line stands on the terminal */
 	struct event_base *base;
 	struct atls_http_client *http;
 	struct atls_http_client_config way;

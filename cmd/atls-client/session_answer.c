@@ -29,9 +29,9 @@ static void change_encoding(struct session *session, const struct atls_error *er
 	}
 	session->may_change = false;
 	session->replay = session->early.len > 0;
-	atls_log(&session->client->log, ATLS_LOG_VERBOSE,
-		"session %u: encoding %s cannot work here: %s; going on with json", session->number,
-		session->codec->name, err->text);
+	session_log(session, ATLS_LOG_VERBOSE, "encoding_changed",
+		"encoding %s cannot work here: %s; going on with json", session->codec->name,
+		err->text);
 	struct atls_error failure = {0};
 	if (session_begin(session, ATLS_JSON, &failure))
 		session_end(session, &failure);
@@ -59,8 +59,8 @@ static void lost(struct session *session, const struct atls_http_answer *answer,
 		session_end(session, err);
 		return;
 	}
-	atls_log(&session->client->log, ATLS_LOG_VERBOSE, "session %u: an exchange was lost: %s",
-		session->number, err->text);
+	session_log(
+		session, ATLS_LOG_VERBOSE, "exchange_lost", "an exchange was lost: %s", err->text);
 	int64_t retry_after = answer->retry_after_s > 0 ? answer->retry_after_s * 1000 : 0;
 	if (atls_base_lost(&session->base, retry_after, atls_now_ms()))
 		session_end(session, err);
@@ -116,8 +116,7 @@ void session_answered(void *ctx, struct atls_http_answer *answer)
 	struct session *session = ctx;
 	struct atls_body body = {0};
 	struct atls_error err = {0};
-	atls_log(&session->client->log, ATLS_LOG_DEBUG,
-		"session %u: status %ld with %zu bytes after %lld ms", session->number,
+	session_log(session, ATLS_LOG_DEBUG, "answer", "status %ld with %zu bytes after %lld ms",
 		answer->status, answer->len, (long long)(atls_now_ms() - session->sent_at));
 	if (answer->status)
 		session_capture(session, true, answer->status, answer->content_type, answer->body,

@@ -49,6 +49,10 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 void session_capture(const struct session *session, bool down, long status, const char *type,
 	const void *bytes, size_t len);
 
+/* Says something of this session: "session N: ...". */
+void session_log(const struct session *session, enum atls_log_level level, const char *event,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 /* The callback of the HTTP channel, with a session as its context. */
 void session_answered(void *session, struct atls_http_answer *answer);
 

@@ -2,6 +2,7 @@
 
 #include "cli/creds.h"
 #include "cli/exit.h"
+#include "cli/out.h"
 #include "core/err.h"
 
 #include <stdio.h>
@@ -78,6 +79,15 @@ void inner_judge(
 	(void)atls_policy_judge(&client->policy, chain, chain ? count : 0, verdict);
 }
 
+static json_t *certificate_facts(const struct atls_verdict *verdict)
+{
+	char pin[ATLS_PIN_TEXT];
+	atls_pin_text(verdict->pin, pin);
+	return json_pack("{s:o, s:o, s:s, s:s}", "subject", atls_out_string(verdict->subject),
+		"issuer", atls_out_string(verdict->issuer), "pin", pin, "fault",
+		atls_fault_word(verdict->faults));
+}
+
 void tell_outer(struct client *client, struct atls_http_channel *channel)
 {
 	if (client->outer_told || client->log.level < ATLS_LOG_VERBOSE)
@@ -85,17 +95,20 @@ void tell_outer(struct client *client, struct atls_http_channel *channel)
 	client->outer_told = true;
 	struct atls_verdict verdict;
 	char sentence[TOLD_TEXT];
+	struct atls_log_about about = {.event = "outer_tls"};
 	if (!outer_judge(client, channel, &verdict, sentence, sizeof sentence)) {
-		atls_log(&client->log, ATLS_LOG_VERBOSE, "outer TLS: none was seen");
+		atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about, "outer TLS: none was seen");
 		return;
 	}
-	atls_log(&client->log, ATLS_LOG_VERBOSE, "outer TLS: certificate of '%s', issued by '%s'",
-		verdict.subject, verdict.issuer);
+	about.facts = certificate_facts(&verdict);
+	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
+		"outer TLS: certificate of '%s', issued by '%s'", verdict.subject, verdict.issuer);
+	about.facts = NULL;
 	if (verdict.faults)
-		atls_log(&client->log, ATLS_LOG_VERBOSE,
+		atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
 			"outer TLS: it would not pass, and is not relied on: %s", sentence);
 	else
-		atls_log(&client->log, ATLS_LOG_VERBOSE,
+		atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
 			"outer TLS: it would pass, and is not relied on");
 }
 
@@ -103,14 +116,19 @@ void tell_inner(struct client *client, const struct session *session, unsigned n
 {
 	if (client->log.level < ATLS_LOG_VERBOSE)
 		return;
-	char suite[TOLD_TEXT];
+	char suite[TOLD_TEXT], name[16];
 	struct atls_verdict verdict;
 	const struct session_facts facts = session_facts(session);
 	inner_judge(client, facts.engine, &verdict);
-	atls_log(&client->log, ATLS_LOG_VERBOSE,
-		"session %u: inner TLS: %s with '%s', issued by '%s'; encoding %s, exchange %llu",
-		number, inner_suite(facts.engine, suite, sizeof suite), verdict.subject,
-		verdict.issuer, facts.codec->name, (unsigned long long)facts.exchanges);
+	snprintf(name, sizeof name, "%u", number);
+	inner_suite(facts.engine, suite, sizeof suite);
+	const struct atls_log_about about = {"inner_tls", name, certificate_facts(&verdict)};
+	json_object_set_new(about.facts, "suite", atls_out_string(suite));
+	json_object_set_new(about.facts, "encoding", json_string(facts.codec->name));
+	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
+		"session %s: inner TLS: %s with '%s', issued by '%s'; encoding %s, exchange %llu",
+		name, suite, verdict.subject, verdict.issuer, facts.codec->name,
+		(unsigned long long)facts.exchanges);
 }
 
 int client_fail(const struct client *client, struct atls_error *err)

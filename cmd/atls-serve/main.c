@@ -2,6 +2,7 @@
 
 #include "cli/creds.h"
 #include "cli/exit.h"
+#include "cli/out.h"
 #include "cli/portfile.h"
 #include "core/err.h"
 #include "net/address.h"
@@ -63,8 +64,12 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
 		return;
 	}
 	server->signal = (int)number;
-	atls_log(&service->log, ATLS_LOG_NOTICE, "going down: %u sessions get %.1f s",
-		atls_sessions_count(service->sessions), (double)service->settings.grace_ms / 1000);
+	unsigned sessions = atls_sessions_count(service->sessions);
+	const struct atls_log_about about = {.event = "going_down",
+		.facts = json_pack("{s:i, s:I}", "sessions", (int)sessions, "grace_ms",
+			(json_int_t)service->settings.grace_ms)};
+	atls_log_event(&service->log, ATLS_LOG_NOTICE, &about, "going down: %u sessions get %.1f s",
+		sessions, (double)service->settings.grace_ms / 1000);
 	atls_timer_set(server->grace, (int64_t)service->settings.grace_ms);
 	service_drain(service);
 }
@@ -101,11 +106,15 @@ static void tell_listening(
 {
 	const char *colon = strrchr(where, ':');
 	int host_len = colon ? (int)(colon - where) : 0;
+	const struct atls_log_about about = {.event = "listening",
+		.facts = json_pack("{s:s, s:o, s:i}", "scheme", scheme, "where",
+			atls_out_string(where), "port", (int)port)};
 	if (port == 0)
-		atls_log(&service->log, ATLS_LOG_NOTICE, "listening on %s at %s", scheme, where);
+		atls_log_event(&service->log, ATLS_LOG_NOTICE, &about, "listening on %s at %s",
+			scheme, where);
 	else
-		atls_log(&service->log, ATLS_LOG_NOTICE, "listening on %s://%.*s:%u", scheme,
-			host_len ? host_len : 1, host_len ? where : "*", port);
+		atls_log_event(&service->log, ATLS_LOG_NOTICE, &about, "listening on %s://%.*s:%u",
+			scheme, host_len ? host_len : 1, host_len ? where : "*", port);
 }
 
 /* "[SCHEME://][ADDR:]PORT" or "[SCHEME://]unix:PATH" */
@@ -292,8 +301,10 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (serve_settings_read(&service->settings, argc, argv, &code))
 		return code;
-	service->log = (struct atls_log){
-		.tool = atls_serve_tool.name, .level = service->settings.level, .timestamps = true};
+	service->log = (struct atls_log){.tool = atls_serve_tool.name,
+		.level = service->settings.level,
+		.timestamps = true,
+		.json = service->settings.log_json};
 	if (prepare(&server, &creds, &err)) {
 		service->log.timestamps = false;
 		if (err.code == ATLS_E_USAGE)

@@ -28,6 +28,7 @@ enum option {
 	OPT_HOLD,
 	OPT_GRACE,
 	OPT_CAPTURE,
+	OPT_LOG_FORMAT,
 	OPT_QUIET,
 	OPT_VERBOSE,
 };
@@ -79,6 +80,7 @@ static const struct atls_opt options[] = {
 		"time that sessions get at SIGTERM before they are closed (default: 10)", false},
 	{OPT_CAPTURE, 0, "capture", "DIR", ATLS_OPT_DIR, NULL,
 		"write every HTTP body, and an index of them, to DIR", false},
+	{OPT_LOG_FORMAT, ATLS_LOG_FORMAT_OPTION},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
 	{OPT_VERBOSE, 'v', "verbose", NULL, ATLS_OPT_NONE, NULL,
 		"say more; twice: each HTTP exchange", true},
@@ -182,6 +184,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 		return ATLS_OK;
 	case OPT_CAPTURE:
 		s->capture = value;
+		return ATLS_OK;
+	case OPT_LOG_FORMAT:
+		s->log_json = atls_log_is_json(value);
 		return ATLS_OK;
 	case OPT_QUIET:
 		s->level = ATLS_LOG_ERROR;

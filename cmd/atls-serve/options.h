@@ -12,6 +12,7 @@ extern const struct atls_tool atls_serve_tool;
 /* What the command line said, with defaults filled in. */
 struct settings {
 	enum atls_log_level level;
+	bool log_json;
 	const char *listen[LISTEN_SPECS_MAX]; /* "[http[s]://][ADDR:]PORT" */
 	unsigned listen_count;
 	const char *port_file;

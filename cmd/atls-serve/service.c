@@ -53,9 +53,7 @@ unsigned service_admit(void *ctx, struct atls_http_request *request, struct atls
 void service_refused(void *ctx, const struct atls_http_request *request, unsigned status)
 {
 	const struct service *service = ctx;
-	atls_log(&service->log, ATLS_LOG_VERBOSE, "status %u for %s: %s %s", status,
-		atls_http_request_peer(request), atls_http_request_method(request),
-		atls_http_request_path(request));
+	tell_refusal(service, request, status, NULL);
 }
 
 static void capture(const struct pending *pending, const char *id, unsigned status,
@@ -82,8 +80,7 @@ static void refuse(
 	int len = asprintf(&text, "atls-serve: %s\n", why);
 	if (len >= 0)
 		capture(pending, NULL, status, headers[0].value, text, (size_t)len);
-	atls_log(&pending->service->log, ATLS_LOG_VERBOSE, "status %u for %s: %s", status,
-		atls_http_request_peer(pending->request), why);
+	tell_refusal(pending->service, pending->request, status, why);
 	atls_http_reply(pending->request, status, headers, retry_after ? 2 : 1,
 		len < 0 ? NULL : text, len < 0 ? 0 : (size_t)len);
 }
@@ -110,8 +107,7 @@ static void reply(struct pending *pending, const char *id, const uint8_t *bytes,
 		return;
 	}
 	size = pending->codec->encode(id, NULL, len ? bytes : NULL, len, body);
-	atls_log(&pending->service->log, ATLS_LOG_DEBUG, "session %.*s: answer of %zu TLS bytes",
-		ATLS_ID_SHORT, id, len);
+	tell_answer(pending->service, id, len);
 	capture(pending, id, 200, pending->content_type, body, size);
 	atls_http_reply(pending->request, 200, headers, 2, body, size);
 	explicit_bzero(cookie, sizeof cookie);
@@ -163,7 +159,9 @@ static struct atls_session *open_session(struct pending *pending)
 		atls_http_request_peer(pending->request), atls_now_ms(), &session, &err);
 	if (rc) {
 		atls_engine_free(engine);
-		atls_log(&service->log, ATLS_LOG_NOTICE, "refused a session: %s", err.text);
+		atls_log_event(&service->log, ATLS_LOG_NOTICE,
+			&(struct atls_log_about){.event = "session_refused"},
+			"refused a session: %s", err.text);
 		refuse(pending, rc == ATLS_E_AGAIN ? 429 : 503, "5", err.text);
 		return NULL;
 	}

@@ -102,6 +102,14 @@ void tunnel_end(struct tunnel *tunnel, bool remember);
 /* The client fell silent or took too long: the backend is told by a reset. */
 void tunnel_drop(struct tunnel *tunnel, const char *why);
 
+/* What the log says of a session, and of a request. */
+void tell_open(const struct tunnel *tunnel);
+void tell_end(const struct tunnel *tunnel);
+/* why may be null. */
+void tell_refusal(const struct service *service, const struct atls_http_request *request,
+	unsigned status, const char *why);
+void tell_answer(const struct service *service, const char *id, size_t len);
+
 /* The connection to the backend. */
 void backend_connect(struct tunnel *tunnel);
 /* Plaintext from the engine to the backend, and from the backend to the engine. */

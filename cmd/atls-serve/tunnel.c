@@ -59,40 +59,6 @@ static void account(struct tunnel *tunnel, uint64_t bytes)
 	tunnel->accounted = bytes;
 }
 
-static void tell_open(struct tunnel *tunnel)
-{
-	const struct atls_session *session = tunnel->session;
-	tunnel->told = true;
-	gnutls_session_t tls = atls_engine_session(session->engine);
-	char *suite = gnutls_session_get_desc(tls);
-	char name[256] = "";
-	size_t len = sizeof name;
-	unsigned type;
-	if (gnutls_server_name_get(tls, name, &len, &type, 0) < 0)
-		name[0] = '\0';
-	atls_log(&tunnel->service->log, ATLS_LOG_NOTICE,
-		"session %.*s: open from %s, %s%s%s, %llu exchanges", ATLS_ID_SHORT, session->id,
-		session->peer, suite ? suite : "?", name[0] ? ", name " : "", name,
-		(unsigned long long)session->exchanges);
-	gnutls_free(suite);
-}
-
-static void tell_end(const struct tunnel *tunnel)
-{
-	const struct atls_session *session = tunnel->session;
-	const struct atls_error *err = session->engine ? atls_engine_error(session->engine) : NULL;
-	const char *why = tunnel->error.code ? tunnel->error.text
-			  : err && err->code ? err->text
-			  : tunnel->up_dead  ? "the backend closed before the client did"
-					     : "closed by both sides";
-	atls_log(&tunnel->service->log, ATLS_LOG_NOTICE,
-		"session %.*s: %s after %.1f s, %llu exchanges, %llu bytes up, %llu down: %s",
-		ATLS_ID_SHORT, session->id, tunnel->told ? "ended" : "never opened, ended",
-		(double)(atls_now_ms() - session->opened) / 1000,
-		(unsigned long long)session->exchanges, (unsigned long long)tunnel->up,
-		(unsigned long long)tunnel->down, why);
-}
-
 void tunnel_abort(struct tunnel *tunnel, const char *format, ...)
 {
 	char text[ATLS_ERROR_TEXT];
@@ -227,6 +193,7 @@ void tunnel_pump(struct tunnel *tunnel)
 	unsigned state = atls_engine_state(session->engine);
 	if (session->phase == ATLS_SESSION_OPENING && (state & ATLS_ESTABLISHED)) {
 		session->phase = ATLS_SESSION_OPEN;
+		tunnel->told = true;
 		tell_open(tunnel);
 		backend_connect(tunnel);
 	}

@@ -1,4 +1,4 @@
-#include "cli/log.h"
+#include "cli/log_impl.h"
 
 #include "cli/out.h"
 
@@ -12,12 +12,6 @@
 #include <unistd.h>
 
 #define PATIENCE_MS 1000
-
-/* Lines for one write. A pipe takes this much whole, so that processes do not interleave. */
-struct lines {
-	char text[PIPE_BUF];
-	size_t len;
-};
 
 /* Code points that move the cursor, end a line or turn the direction of what follows. */
 static const struct range {
@@ -103,8 +97,8 @@ char *atls_log_escape(const char *text, char *out, size_t cap)
 }
 
 /* Adds "STAMP HEAD: TEXT" as a line, cut to what has room. */
-static void add_line(
-	struct lines *lines, const struct atls_log *log, const char *head, const char *text)
+static void add_line(struct atls_log_lines *lines, const struct atls_log *log, const char *head,
+	const char *text)
 {
 	char *at = lines->text + lines->len;
 	size_t room = sizeof lines->text - lines->len - 1;
@@ -128,43 +122,80 @@ static bool wait_writable(void)
 	return poll(&stderr_fd, 1, PATIENCE_MS) > 0;
 }
 
-static void write_lines(const struct lines *lines)
+static void put(const char *text, size_t len)
 {
 	size_t done = 0;
-	int before = errno;
 
-	while (done < lines->len) {
-		ssize_t n = write(STDERR_FILENO, lines->text + done, lines->len - done);
+	while (done < len) {
+		ssize_t n = write(STDERR_FILENO, text + done, len - done);
 		if (n > 0)
 			done += (size_t)n;
 		else if (errno != EINTR && !(errno == EAGAIN && wait_writable()))
-			break; /* there is nobody left to tell */
+			return; /* there is nobody left to tell */
 	}
+}
+
+void atls_log_write(const struct atls_log *log, const struct atls_log_lines *lines)
+{
+	static const char erase[] = "\r\x1b[K";
+
+	if (log->unfinished && *log->unfinished) {
+		*log->unfinished = false;
+		put(erase, sizeof erase - 1);
+	}
+	put(lines->text, lines->len);
+}
+
+static void log_line(const struct atls_log *log, enum atls_log_level level,
+	const struct atls_log_about *about, const char *format, va_list args)
+{
+	struct atls_log_lines lines = {.len = 0};
+	char message[sizeof lines.text] = "";
+	int before = errno;
+
+	vsnprintf(message, sizeof message, format, args);
+	if (log->json)
+		atls_log_json_line(&lines, log, level, about, message);
+	else
+		add_line(&lines, log, log->tool, message);
+	atls_log_write(log, &lines);
 	errno = before;
 }
 
 void atls_log(const struct atls_log *log, enum atls_log_level level, const char *format, ...)
 {
-	struct lines lines = {.len = 0};
-	char message[sizeof lines.text];
+	static const struct atls_log_about nothing;
 	va_list args;
 
 	if (level > log->level)
 		return;
-	message[0] = '\0';
 	va_start(args, format);
-	vsnprintf(message, sizeof message, format, args);
+	log_line(log, level, &nothing, format, args);
 	va_end(args);
-	add_line(&lines, log, log->tool, message);
-	write_lines(&lines);
+}
+
+void atls_log_event(const struct atls_log *log, enum atls_log_level level,
+	const struct atls_log_about *about, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	if (level <= log->level)
+		log_line(log, level, about, format, args);
+	va_end(args);
+	json_decref(about->facts);
 }
 
 void atls_log_error(const struct atls_log *log, const struct atls_error *err)
 {
-	struct lines lines = {.len = 0};
+	struct atls_log_lines lines = {.len = 0};
 
-	add_line(&lines, log, log->tool, err->text);
-	if (err->hint[0])
-		add_line(&lines, log, "hint", err->hint);
-	write_lines(&lines);
+	if (log->json) {
+		atls_log_json_error(&lines, log, err);
+	} else {
+		add_line(&lines, log, log->tool, err->text);
+		if (err->hint[0])
+			add_line(&lines, log, "hint", err->hint);
+	}
+	atls_log_write(log, &lines);
 }
