@@ -44,6 +44,8 @@ static int fail_with_alert(struct atls_engine *engine, int rc)
 		return code;
 	if (refused && rc == GNUTLS_E_CERTIFICATE_ERROR)
 		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, engine->verify_alert);
+	else if (rc == GNUTLS_E_REHANDSHAKE || rc == GNUTLS_E_NO_CERTIFICATE_FOUND)
+		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE);
 	else
 		gnutls_alert_send_appropriate(engine->tls, rc);
 	return engine->error.code;
@@ -164,7 +166,9 @@ static bool read_again(struct atls_engine *engine, ssize_t rc, size_t before)
 		return true;
 	case GNUTLS_E_REHANDSHAKE:
 		gnutls_alert_send(engine->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
-		return ++engine->idle_records <= IDLE_RECORDS_MAX;
+		/* A HelloRequest can be passed over (RFC 5246 section 7.4.1.1); a ClientHello stays
+		 * in the way of what follows it. */
+		return engine->role == ATLS_CLIENT && ++engine->idle_records <= IDLE_RECORDS_MAX;
 	case GNUTLS_E_WARNING_ALERT_RECEIVED:
 		return ++engine->idle_records <= IDLE_RECORDS_MAX;
 	default:
@@ -198,7 +202,7 @@ ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap)
 		engine->drained = true;
 		return ATLS_E_AGAIN;
 	}
-	if (rc == GNUTLS_E_REHANDSHAKE || rc == GNUTLS_E_WARNING_ALERT_RECEIVED)
+	if (engine->idle_records > IDLE_RECORDS_MAX)
 		rc = GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS;
 	return fail_with_alert(engine, (int)rc);
 }
