@@ -136,7 +136,7 @@ $(HELPERS): $(B)/%: $(B)/%.o
 helpers: $(HELPERS)
 build-tests: all $(HELPERS) $(B)/completions/generate $(UNIT:%=$(B)/tests/unit/%) $(FUZZ:%=$(B)/tests/fuzz/%)
 
-.PHONY: demo test test-unit test-tools check-layers lint bench
+.PHONY: demo test test-unit test-tools check-layers lint bench fuzz
 demo: ## install what it needs, build, and carry a session through a real intercepting middlebox
 	@tests/setup.sh demo
 	@$(MAKE) --no-print-directory -s -j2 all helpers
@@ -150,6 +150,11 @@ bench: ## throughput and latency beside those of peers, as a table
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory -s -j2 all helpers
 	@tests/bench/bench.sh
+
+fuzz: ## FUZZ_RUNS (one million) executions of each fuzz target; findings in .build/fuzz/findings
+	@tests/setup.sh fuzz
+	@$(MAKE) --no-print-directory -s -j2 FLAVOUR=fuzz build-tests
+	@tests/fuzz.sh
 
 test-unit: build-tests ## unit tests and fuzz seeds of this FLAVOUR, without any set-up
 	@FLAVOUR=$(FLAVOUR) tests/run-unit.sh

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# setup.sh demo|test|bench: installs the Debian packages that are missing for `make demo`,
-# `make test` or `make bench`.
+# setup.sh demo|test|bench|fuzz: installs the Debian packages that are missing for the make
+# target of that name.
 # Removes no package and starts no daemon; with nothing missing it touches nothing.
 set -euo pipefail
 
@@ -13,6 +13,7 @@ test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy n
     clang-tidy zsh fish valgrind procps squid-openssl tinyproxy
     privoxy openjdk-17-jdk-headless)
 bench=("${demo[@]}" python3 stunnel4 socat httptunnel)
+fuzz=("${demo[@]}" clang libclang-rt-14-dev)
 # Services that Debian would start at the next boot, by package.
 declare -A services=([nginx-light]=nginx [haproxy]=haproxy [openssh-server]=ssh
     [stunnel4]=stunnel.target [squid-openssl]=squid [tinyproxy]=tinyproxy [privoxy]=privoxy)
@@ -123,8 +124,9 @@ case $mode in
 demo) wanted=("${demo[@]}") ;;
 test) wanted=("${test[@]}") ;;
 bench) wanted=("${bench[@]}") ;;
+fuzz) wanted=("${fuzz[@]}") ;;
 *)
-    printf 'usage: setup.sh demo|test|bench\n' >&2
+    printf 'usage: setup.sh demo|test|bench|fuzz\n' >&2
     exit 2
     ;;
 esac

@@ -9,6 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 static struct cert ca, leaf;
 static gnutls_certificate_credentials_t server_cred, client_cred;
+static gnutls_priority_t priorities;
 static struct atls_policy policy = {.name = "a.example", .purpose = GNUTLS_KP_TLS_WWW_SERVER};
 
 static void set_up(void)
@@ -18,6 +19,8 @@ static void set_up(void)
 	cert_make(&leaf, &(struct cert_spec){.cn = "service", .names = "a.example"}, &ca);
 	server_cred = cert_credentials(&leaf, NULL);
 	CERT_OK(gnutls_certificate_allocate_credentials(&client_cred));
+	/* One group, for speed: a hello makes a key for each kind. */
+	CERT_OK(gnutls_priority_init(&priorities, "NORMAL:-GROUP-ALL:+GROUP-X25519", NULL));
 	policy.anchors = cert_anchors((const struct cert *[]){&ca}, 1);
 }
 
@@ -55,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	const struct atls_engine_config config = {
 		.role = server ? ATLS_SERVER : ATLS_CLIENT,
 		.credentials = server ? server_cred : client_cred,
+		.priorities = priorities,
 		.server_name = server ? NULL : policy.name,
 		.verify = server ? NULL : atls_policy_verify,
 		.verify_ctx = &policy,
