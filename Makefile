@@ -136,7 +136,7 @@ $(HELPERS): $(B)/%: $(B)/%.o
 helpers: $(HELPERS)
 build-tests: all $(HELPERS) $(B)/completions/generate $(UNIT:%=$(B)/tests/unit/%) $(FUZZ:%=$(B)/tests/fuzz/%)
 
-.PHONY: demo test test-unit test-tools check-layers lint bench fuzz
+.PHONY: demo test test-unit test-tools check-layers lint bench fuzz soak
 demo: ## install what it needs, build, and carry a session through a real intercepting middlebox
 	@tests/setup.sh demo
 	@$(MAKE) --no-print-directory -s -j2 all helpers
@@ -155,6 +155,11 @@ fuzz: ## FUZZ_RUNS (one million) executions of each fuzz target; findings in .bu
 	@tests/setup.sh fuzz
 	@$(MAKE) --no-print-directory -s -j2 FLAVOUR=fuzz build-tests
 	@tests/fuzz.sh
+
+soak: ## SOAK_SECONDS (600) at the session limit: memory and descriptors end where they began
+	@tests/setup.sh soak
+	@$(MAKE) --no-print-directory -s -j2 all
+	@tests/soak.sh
 
 test-unit: build-tests ## unit tests and fuzz seeds of this FLAVOUR, without any set-up
 	@FLAVOUR=$(FLAVOUR) tests/run-unit.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# setup.sh demo|test|bench|fuzz: installs the Debian packages that are missing for the make
+# setup.sh demo|test|bench|fuzz|soak: installs the Debian packages that are missing for the make
 # target of that name.
 # Removes no package and starts no daemon; with nothing missing it touches nothing.
 set -euo pipefail
@@ -14,6 +14,7 @@ test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy n
     privoxy openjdk-17-jdk-headless)
 bench=("${demo[@]}" python3 stunnel4 socat httptunnel)
 fuzz=("${demo[@]}" clang libclang-rt-14-dev)
+soak=("${demo[@]}" python3)
 # Services that Debian would start at the next boot, by package.
 declare -A services=([nginx-light]=nginx [haproxy]=haproxy [openssh-server]=ssh
     [stunnel4]=stunnel.target [squid-openssl]=squid [tinyproxy]=tinyproxy [privoxy]=privoxy)
@@ -125,8 +126,9 @@ demo) wanted=("${demo[@]}") ;;
 test) wanted=("${test[@]}") ;;
 bench) wanted=("${bench[@]}") ;;
 fuzz) wanted=("${fuzz[@]}") ;;
+soak) wanted=("${soak[@]}") ;;
 *)
-    printf 'usage: setup.sh demo|test|bench|fuzz\n' >&2
+    printf 'usage: setup.sh demo|test|bench|fuzz|soak\n' >&2
     exit 2
     ;;
 esac

@@ -3,6 +3,7 @@
 #include "core/err.h"
 #include "net/clock.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,9 +309,20 @@ static void expire(void *ctx, struct atls_session *session, const char *why)
 	tunnel_drop(session->user, why);
 }
 
+/* The heap keeps what is freed amid it: after a rush, for good. */
+static void give_back(struct service *service, int64_t now)
+{
+	if (now < service->trim_at || now > service->trim_until)
+		return;
+	service->trim_at = now + TRIM_MS;
+	malloc_trim(0);
+}
+
 void service_expire(struct service *service)
 {
-	atls_sessions_expire(service->sessions, atls_now_ms(), expire, service);
+	int64_t now = atls_now_ms();
+	atls_sessions_expire(service->sessions, now, expire, service);
+	give_back(service, now);
 }
 
 void service_drain(struct service *service)

@@ -17,6 +17,7 @@
 #define POLL_HOLD_PART 10 /* a poll is held for this part of --hold: speech waits behind it */
 #define INPUT_SOFT_MAX (1u << 20) /* undelivered input above which answers wait for the backend */
 #define LINGER_MS      60000      /* of a finished session */
+#define TRIM_MS        10000      /* between two times that freed memory is given back */
 
 struct service {
 	struct settings settings;
@@ -31,7 +32,9 @@ struct service {
 	unsigned listening;           /* of settings.listen, so many listen */
 	struct atls_capture *capture; /* --capture, or null */
 	unsigned long long requests;
-	uint64_t buffered; /* bytes that all tunnels hold */
+	uint64_t buffered;  /* bytes that all tunnels hold */
+	int64_t trim_at;    /* when freed memory is given back next */
+	int64_t trim_until; /* the last session's remains are gone by then */
 	bool draining;
 	void (*idle)(struct service *service); /* draining, and the last session ended */
 };

@@ -83,6 +83,7 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 	atls_buf_free(&tunnel->queue);
 	free(tunnel);
 	session->user = NULL;
+	service->trim_until = atls_now_ms() + LINGER_MS + TRIM_MS;
 	if (remember)
 		atls_session_finish(service->sessions, session, atls_now_ms());
 	else
