@@ -64,6 +64,7 @@ rm -f "$logs"/*
 for flavour in plain clang asan clang-asan; do
     if build "$flavour"; then step "unit tests, $flavour" env FLAVOUR="$flavour" tests/run-unit.sh; fi
 done
+step 'valgrind' tests/valgrind.sh
 step 'layers' tests/check-layers.sh .build/plain
 step 'lint' tests/lint.sh
 if [[ -e tests/peers/selftest.sh ]]; then step 'peers' tests/peers/selftest.sh; fi

@@ -5,7 +5,9 @@
  *
  * Our own requests come here by the linker's --wrap (see the Makefile), GnuTLS's by its pointers.
  * GnuTLS itself leaks, and in places crashes, when its requests are refused. So these runs are
- * children's; what is GnuTLS's alone is counted, and all else must hold there, too.
+ * children's; what is GnuTLS's alone is counted, and all else must hold there, too. With UNIT_FEW
+ * in the environment (under valgrind, which would tell all of GnuTLS's crashes) only ours are
+ * refused.
  */
 #include "judge.h"
 #include "pair.h"
@@ -241,6 +243,8 @@ static struct told {
 	unsigned long leaks;
 } * told;
 
+static bool few; /* UNIT_FEW */
+
 /* Exit codes of children. */
 enum { CHILD_DONE = 0, CHILD_FAILED = 1, CHILD_CRASHED_IN_GNUTLS = 42 };
 
@@ -369,6 +373,8 @@ static void refuse_each(scenario *run_once, const void *ctx, const char *name)
 		refuse_rest(run_once, ctx, OURS);
 		if (!for_all)
 			count[OURS] = told->n - 1;
+		if (few)
+			continue;
 		told->n = 1;
 		told->stride = for_all ? ALL_STRIDE : 1;
 		crashes += refuse_gnutls(run_once, ctx);
@@ -895,6 +901,7 @@ int main(void)
 		printf("Bail out! no shared memory\n");
 		return 1;
 	}
+	few = getenv("UNIT_FEW") != NULL;
 	void *frame;
 	(void)backtrace(&frame, 1); /* loads what it needs now */
 	take_gnutls();

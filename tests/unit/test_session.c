@@ -257,7 +257,7 @@ static void a_full_engine_takes_nothing(void)
 static void it_is_known_that_a_body_ends_amid_a_record(void)
 {
 	struct served s;
-	uint8_t body[4096];
+	uint8_t body[4096] = {0};
 	serve(&s);
 	ok(!atls_session_mid_record(s.session));
 	(void)atls_engine_write(s.pair.client, body, 1000);
