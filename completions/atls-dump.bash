@@ -4,7 +4,10 @@ _atls_dump() {
     local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} word
     local words=() options=(
         -f --from
+        --json
+        --keylog
         -q --quiet
+        -v --verbose
         -h --help
         -V --version
     )
@@ -18,6 +21,9 @@ _atls_dump() {
     case $prev in
     -f | --from)
         words=(raw)
+        ;;
+    --keylog)
+        compopt -o default
         ;;
     *)
         if [[ $cur == -* ]]; then

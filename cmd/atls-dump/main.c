@@ -1,106 +1,178 @@
 #include "cli/exit.h"
 #include "core/err.h"
-#include "explain/record.h"
+#include "flow.h"
 #include "options.h"
-#include "out.h"
+#include "view.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-/* One run over one input. */
+#define WATCHERS_MAX 8u
+#define KEYLOG_MAX   (64u << 20) /* bytes of a keylog */
+
+/* One run. */
 struct dump {
 	struct settings settings;
 	struct atls_log log;
-	struct out out;
-	struct atls_record_reader reader;
+	struct atls_keylog *keylog;
+	struct flows *flows;
+	struct watcher watchers[WATCHERS_MAX]; /* the first is our own */
+	size_t watcher_count;
+	const char *input; /* the file that is being read */
 	bool malformed;
+	struct out out;
 };
 
-static const char *record_name(uint8_t type)
-{
-	static const char *const names[] = {
-		"change_cipher_spec", "alert", "handshake", "application_data", "heartbeat"};
-	return type >= ATLS_RECORD_CCS && type <= ATLS_RECORD_HEARTBEAT
-		       ? names[type - ATLS_RECORD_CCS]
-		       : "unknown";
-}
+/* ---- what is malformed ---------------------------------------------------------------------- */
 
-static void show_record(struct dump *dump, const struct atls_record *record)
-{
-	struct out *out = &dump->out;
-	out_number_padded(out, record->offset, 12);
-	out_padded(out, record_name(record->type), 20);
-	out_number(out, record->len);
-	if (record->missing)
-		out_text(out, "  cut");
-	out_char(out, '\n');
-}
-
-static void on_malformed(void *ctx, uint64_t offset, const char *expected, const char *found)
+static void on_malformed(void *ctx, const struct flow *flow, enum atls_trace_direction direction,
+	uint64_t offset, const char *expected, const char *found)
 {
 	struct dump *dump = ctx;
 	dump->malformed = true;
-	atls_log(&dump->log, ATLS_LOG_NOTICE, "at %llu: expected %s, found %s",
+	atls_log(&dump->log, ATLS_LOG_NOTICE, "%s: %s%s%sat %llu: expected %s, found %s",
+		dump->input, flow ? flow->label : "", flow && *flow->label ? " " : "",
+		!flow || direction == ATLS_TRACE_UNKNOWN ? ""
+		: direction == ATLS_TRACE_UP             ? "up "
+							 : "down ",
 		(unsigned long long)offset, expected, found);
+}
+
+static void on_input_malformed(void *ctx, uint64_t offset, const char *expected, const char *found)
+{
+	on_malformed(ctx, NULL, ATLS_TRACE_UNKNOWN, offset, expected, found);
+}
+
+/* A record that the stream ends in. */
+static void on_record_end(
+	void *ctx, const struct flow *flow, const struct atls_trace_record *record)
+{
+	struct dump *dump = ctx;
+	(void)flow;
+	if (record->record->missing)
+		dump->malformed = true;
+}
+
+/* ---- files ---------------------------------------------------------------------------------- */
+
+static int read_keylog(struct dump *dump, struct atls_error *err)
+{
+	const char *name = dump->settings.keylog;
+	int rc = ATLS_OK;
+	unsigned skipped = 0;
+	char *text = NULL;
+	FILE *file = fopen(name, "re");
+	size_t len = 0;
+	if (file && (text = malloc(KEYLOG_MAX)))
+		len = fread(text, 1, KEYLOG_MAX, file);
+	dump->keylog = atls_keylog_new();
+	if (!file || ferror(file))
+		rc = atls_error_set(err, ATLS_E_LOCAL, "'%s': %s", name, strerror(errno));
+	else if (!text || !dump->keylog || atls_keylog_add(dump->keylog, text, len, &skipped))
+		rc = atls_error_set(err, ATLS_E_MEMORY, "'%s': out of memory", name);
+	else if (len == KEYLOG_MAX)
+		rc = atls_error_set(err, ATLS_E_LOCAL, "'%s': it is too long", name);
+	if (text)
+		gnutls_memset(text, 0, len);
+	free(text);
+	if (file)
+		fclose(file);
+	if (!rc && skipped)
+		atls_log(&dump->log, ATLS_LOG_NOTICE, "%s: %u lines are malformed", name, skipped);
+	if (!rc && atls_keylog_count(dump->keylog) == 0)
+		atls_log(&dump->log, ATLS_LOG_NOTICE, "%s: it holds no secrets", name);
+	return rc;
 }
 
 static int on_piece(void *ctx, const struct piece *piece)
 {
 	struct dump *dump = ctx;
-	struct atls_record_reader *reader = &dump->reader;
-	const uint8_t *bytes = piece->bytes;
-	size_t len = piece->len;
-	enum atls_record_step step;
-	while ((step = atls_record_next(reader, &bytes, &len)) != ATLS_RECORD_MORE) {
-		if (step == ATLS_RECORD_NO_MEMORY)
-			return ATLS_E_MEMORY;
-		if (step == ATLS_RECORD_WRONG)
-			on_malformed(dump, reader->now.offset, "a TLS record", "something else");
-		else
-			show_record(dump, &reader->now);
-	}
-	return ATLS_OK;
+	return flows_piece(dump->flows, dump->input, piece);
 }
 
 static int dump_file(struct dump *dump, const char *name, struct atls_error *err)
 {
-	const struct piece_sink sink = {on_piece, on_malformed, dump};
+	const struct piece_sink sink = {on_piece, on_input_malformed, dump};
 	bool standard = strcmp(name, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return atls_error_set(err, ATLS_E_LOCAL, "'%s': %s", name, strerror(errno));
-	int rc = input_read(
-		&dump->settings.input, fd, standard ? "standard input" : name, &sink, err);
-	if (!rc && atls_record_end(&dump->reader)) {
-		dump->malformed = true;
-		show_record(dump, &dump->reader.now);
-	}
-	atls_record_free(&dump->reader);
+	dump->input = standard ? "standard input" : name;
+	int rc = input_read(&dump->settings.input, fd, dump->input, &sink, err);
+	flows_end(dump->flows);
 	if (!standard)
 		close(fd);
 	return rc;
 }
 
+/* ---- the run -------------------------------------------------------------------------------- */
+
+static bool watch(struct dump *dump, struct watcher watcher)
+{
+	if (watcher.ctx)
+		dump->watchers[dump->watcher_count++] = watcher;
+	return watcher.ctx != NULL;
+}
+
+static int prepare(struct dump *dump, struct atls_error *err)
+{
+	const struct settings *settings = &dump->settings;
+	const struct view_config view = {
+		.out = &dump->out, .malformed = &dump->malformed, .all_bytes = settings->all_bytes};
+	struct flows_config config = {.watchers = dump->watchers, .keylog = dump->keylog};
+	const struct watcher own = {
+		.ctx = dump, .malformed = on_malformed, .record_end = on_record_end};
+	bool done = watch(dump, own) && watch(dump, settings->json   ? view_json(&view)
+						    : settings->tree ? view_tree(&view)
+								     : view_line(&view));
+	config.watcher_count = dump->watcher_count;
+	if (done)
+		dump->flows = flows_new(&config);
+	return dump->flows ? ATLS_OK : atls_error_set(err, ATLS_E_MEMORY, "out of memory");
+}
+
+static int run(struct dump *dump, struct atls_error *err)
+{
+	char dash[] = "-", *standard[] = {dash};
+	const struct settings *settings = &dump->settings;
+	char **files = settings->file_count ? settings->files : standard;
+	int count = settings->file_count ? settings->file_count : 1;
+	int rc = settings->keylog ? read_keylog(dump, err) : ATLS_OK;
+	if (!rc)
+		rc = prepare(dump, err);
+	for (int i = 0; i < count && !rc; i++)
+		rc = dump_file(dump, files[i], err);
+	if (rc == ATLS_E_MEMORY)
+		atls_error_set(err, rc, "out of memory");
+	int flushed = out_flush(&dump->out, rc ? NULL : err);
+	return rc ? rc : flushed;
+}
+
+static void end(struct dump *dump)
+{
+	flows_free(dump->flows);
+	for (size_t i = 1; i < dump->watcher_count; i++)
+		view_free(&dump->watchers[i]);
+	atls_keylog_free(dump->keylog);
+}
+
 int main(int argc, char **argv)
 {
 	static struct dump dump = {.out.fd = STDOUT_FILENO};
-	char dash[] = "-", *standard[] = {dash};
 	struct atls_error err = {0};
 	int code = ATLS_EXIT_OK;
 	signal(SIGPIPE, SIG_IGN);
 	if (dump_settings_read(&dump.settings, argc, argv, &code))
 		return code;
 	dump.log = (struct atls_log){.tool = atls_dump_tool.name, .level = dump.settings.level};
-	char **files = dump.settings.file_count ? dump.settings.files : standard;
-	int count = dump.settings.file_count ? dump.settings.file_count : 1;
-	int rc = 0;
-	for (int i = 0; i < count && !rc; i++)
-		rc = dump_file(&dump, files[i], &err);
-	if (!rc)
-		rc = out_flush(&dump.out, &err);
+	int rc = run(&dump, &err);
 	if (rc)
 		atls_log_error(&dump.log, &err);
+	end(&dump);
 	return rc ? atls_exit_code(rc) : dump.malformed ? ATLS_EXIT_NEGATIVE : ATLS_EXIT_OK;
 }

@@ -4,13 +4,21 @@
 
 enum option {
 	OPT_FROM = 1,
+	OPT_JSON,
+	OPT_KEYLOG,
 	OPT_QUIET,
+	OPT_VERBOSE,
 };
 
 static const struct atls_opt options[] = {
 	{OPT_FROM, 'f', "from", "FORM", ATLS_OPT_CHOICE, INPUT_FORMS,
 		"the form of the input (default: told by its content)", false},
+	{OPT_JSON, 0, "json", NULL, ATLS_OPT_NONE, NULL, "print JSON, one object a record", false},
+	{OPT_KEYLOG, 0, "keylog", "FILE", ATLS_OPT_FILE, NULL,
+		"open records with the secrets of FILE, as SSLKEYLOGFILE gathers them", false},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
+	{OPT_VERBOSE, 'v', "verbose", NULL, ATLS_OPT_NONE, NULL,
+		"print the whole tree down to each field; twice: all bytes of long values", true},
 };
 
 const struct atls_tool atls_dump_tool = {
@@ -23,6 +31,8 @@ const struct atls_tool atls_dump_tool = {
 		    "\n"
 		    "Examples:\n"
 		    "  atls-dump capture.bin\n"
+		    "  atls-dump -v --keylog keys.log capture.bin\n"
+		    "  atls-dump --json capture.bin | jq 'select(.messages)'\n"
 		    "\n"
 		    "Exit codes: 0 done; 1 something in the input is malformed; 2 usage; 6 this "
 		    "machine (a file).\n",
@@ -38,6 +48,16 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 	switch (opt->id) {
 	case OPT_FROM:
 		s->input.from = value;
+		return ATLS_OK;
+	case OPT_JSON:
+		s->json = true;
+		return ATLS_OK;
+	case OPT_KEYLOG:
+		s->keylog = value;
+		return ATLS_OK;
+	case OPT_VERBOSE:
+		s->all_bytes = s->tree;
+		s->tree = true;
 		return ATLS_OK;
 	default:
 		s->level = ATLS_LOG_ERROR;

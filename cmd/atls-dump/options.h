@@ -11,6 +11,8 @@ extern const struct atls_tool atls_dump_tool;
 struct settings {
 	enum atls_log_level level;
 	struct input_options input;
+	bool json, tree, all_bytes;
+	const char *keylog;
 	char **files; /* operands; none: standard input */
 	int file_count;
 };

@@ -69,6 +69,11 @@ static enum atls_record_step read_header(
 		reader->now = (struct atls_record){.offset = reader->offset - ATLS_RECORD_HEADER};
 		reader->head_len = 0;
 		reader->lost = true;
+		/* The next record may begin within these bytes, but for the first. */
+		size_t again = take < ATLS_RECORD_HEADER ? take : take - 1;
+		reader->offset -= again;
+		*bytes -= again;
+		*len += again;
 		return ATLS_RECORD_WRONG;
 	}
 	take_header(reader, reader->head);
