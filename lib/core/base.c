@@ -128,6 +128,10 @@ int atls_base_lost(struct atls_base *base, int64_t retry_after, int64_t now)
 	base->backoff *= 2;
 	if (base->backoff > ATLS_BACKOFF_MAX_MS)
 		base->backoff = ATLS_BACKOFF_MAX_MS;
+	/* Whatever was asked for: a last time before it is given up. */
+	int64_t rest = base->alive + base->limits.resume_ms - now;
+	if (retry_after > rest)
+		retry_after = rest;
 	base->not_before = now + (wait > retry_after ? wait : retry_after);
 	return ATLS_OK;
 }

@@ -222,6 +222,24 @@ static void backoff_grows_and_ends(void)
 	pair_free(&pair);
 }
 
+static void what_a_server_asks_for_does_not_outlast_the_limit(void)
+{
+	struct pair pair;
+	struct atls_base base;
+	size_t len;
+	int64_t at;
+	begin(&pair, &base);
+	establish(&pair, &base);
+	ok(atls_engine_write(pair.client, "x", 1) == 1);
+	eq_int(step(&base, pair.server, 1000, &len, &at), ATLS_BASE_SEND);
+	eq_int(atls_base_lost(&base, 86400000, 1000), ATLS_OK);
+	eq_int(step(&base, pair.server, 1000, &len, &at), ATLS_BASE_WAIT);
+	eq_int(at, limits.resume_ms);
+	eq_int(step(&base, pair.server, at, &len, &at), ATLS_BASE_SEND);
+	eq_int(atls_base_lost(&base, 86400000, limits.resume_ms), ATLS_E_NETWORK);
+	pair_free(&pair);
+}
+
 static void too_large_halves_down_to_a_limit(void)
 {
 	struct pair pair;
@@ -298,6 +316,7 @@ int main(void)
 	run(no_poll_while_data_is_unread);
 	run(a_lost_request_is_repeated_byte_for_byte);
 	run(backoff_grows_and_ends);
+	run(what_a_server_asks_for_does_not_outlast_the_limit);
 	run(too_large_halves_down_to_a_limit);
 	run(done_when_both_closed);
 	run(an_alert_is_sent_once_and_that_is_all);
