@@ -126,6 +126,7 @@ static void set_way(struct client *client)
 		.ip_version = settings->ip_version,
 		.connect_ms = (long)settings->connect_ms,
 		.stall_s = STALL_S,
+		.exchange_ms = STALL_S * 1000L + (long)settings->resume_ms,
 		.outer_verify = settings->outer_verify,
 	};
 }

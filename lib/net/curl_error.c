@@ -34,6 +34,8 @@ static const struct {
 	{CURLE_GOT_NOTHING, ATLS_E_NETWORK, "HTTP: the connection was closed without an answer",
 		"is it https that listens there, and not http?"},
 	{CURLE_PARTIAL_FILE, ATLS_E_NETWORK, "HTTP: the answer was cut short", NULL},
+	{CURLE_BAD_CONTENT_ENCODING, ATLS_E_NETWORK,
+		"HTTP: the answer's transfer coding is none that was asked for", NULL},
 	{CURLE_WEIRD_SERVER_REPLY, ATLS_E_PROTOCOL, "HTTP: what answers there does not speak HTTP",
 		NULL},
 	{CURLE_UNSUPPORTED_PROTOCOL, ATLS_E_PROTOCOL,
@@ -84,6 +86,12 @@ void atls_curl_error(
 	}
 	if (rc == CURLE_COULDNT_CONNECT && !elsewhere && failed_at_proxy(easy, words)) {
 		atls_error_set(err, ATLS_E_NETWORK, "proxy: no connection to it could be made (%s)",
+			words);
+		return;
+	}
+	/* The codes are those of a reset, and of a callback that failed. */
+	if ((rc == CURLE_RECV_ERROR || rc == CURLE_WRITE_ERROR) && strstr(words, "chunked-encod")) {
+		atls_error_set(err, ATLS_E_NETWORK, "HTTP: the answer's chunks cannot be read (%s)",
 			words);
 		return;
 	}

@@ -25,6 +25,7 @@ static CURLcode set_network(CURL *easy, const struct atls_http_client_config *co
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, config->connect_ms);
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_LIMIT, 1L);
 	curl_easy_setopt(easy, CURLOPT_LOW_SPEED_TIME, config->stall_s);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, config->exchange_ms);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	/* Nothing of the user's ~/.netrc, nothing followed: a body goes where the user said. */

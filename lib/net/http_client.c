@@ -4,6 +4,7 @@
 #include "core/err.h"
 #include "net/curl_error.h"
 #include "net/curl_setup.h"
+#include "net/http_head.h"
 #include "net/outer.h"
 #include "net/timer.h"
 
@@ -22,8 +23,7 @@ struct atls_http_channel {
 	CURL *easy;
 	struct curl_slist *headers; /* of the request under way */
 	const struct curl_slist *user_headers;
-	char cookies[ATLS_COOKIE_MAX];
-	bool cookies_fixed;
+	struct atls_http_head head;
 	bool busy;
 	char detail[CURL_ERROR_SIZE];
 	struct atls_buf body;
@@ -33,6 +33,18 @@ struct atls_http_channel {
 	struct atls_outer outer;
 	bool connect_to; /* connections may go elsewhere than the URL says */
 };
+
+static void fail(struct atls_http_channel *channel, CURLcode rc)
+{
+	struct atls_error *err = &channel->answer.error;
+	curl_off_t began = 0;
+	curl_easy_getinfo(channel->easy, CURLINFO_STARTTRANSFER_TIME_T, &began);
+	/* What libcurl says of a line that is longer than it keeps. */
+	if (rc == CURLE_OUT_OF_MEMORY && began > 0 && !channel->head.whole)
+		atls_error_set(err, ATLS_E_PROTOCOL,
+			"HTTP: the answer has a header line that is too long to keep");
+	atls_curl_error(channel->easy, rc, channel->detail, channel->connect_to, err);
+}
 
 static void finish_all(struct atls_http_client *client)
 {
@@ -50,17 +62,14 @@ static void finish_all(struct atls_http_client *client)
 		struct atls_http_answer *answer = &channel->answer;
 		atls_outer_note(&channel->outer, easy);
 		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
-		if (rc != CURLE_OK) {
-			atls_curl_error(
-				easy, rc, channel->detail, channel->connect_to, &answer->error);
-			answer->status = 0;
-		}
-		if (rc == CURLE_OK && !answer->whole_head) {
+		if (rc != CURLE_OK)
+			fail(channel, rc);
+		else if (!channel->head.whole)
 			/* libcurl takes an end amid the headers for the end of an answer. */
 			atls_error_set(&answer->error, ATLS_E_NETWORK,
 				"HTTP: the answer was cut short, amid its headers");
+		if (answer->error.code)
 			answer->status = 0;
-		}
 		answer->body = channel->body.mem + channel->body.head;
 		answer->len = channel->body.len;
 		channel->answered(channel->ctx, answer);
@@ -157,68 +166,11 @@ static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 	return size * count;
 }
 
-/* The value of a header line if it has that name: trimmed, and cut to cap. */
-static bool header_value(const char *line, size_t len, const char *name, char *out, size_t cap)
-{
-	size_t skip = strlen(name);
-	if (len <= skip || strncasecmp(line, name, skip) != 0 || line[skip] != ':')
-		return false;
-	line += skip + 1;
-	len -= skip + 1;
-	while (len && (*line == ' ' || *line == '\t')) {
-		line++;
-		len--;
-	}
-	while (len && strchr(" \t\r\n", line[len - 1]))
-		len--;
-	if (len >= cap)
-		len = cap - 1;
-	memcpy(out, line, len);
-	out[len] = '\0';
-	return true;
-}
-
-/* Keeps NAME=VALUE of a Set-Cookie, all of the first answer's that has any. */
-static void add_cookie(struct atls_http_channel *channel, char *value)
-{
-	value[strcspn(value, ";")] = '\0';
-	if (channel->cookies_fixed || !strchr(value, '='))
-		return;
-	size_t have = strlen(channel->cookies);
-	size_t need = strlen(value) + (have ? 2 : 0);
-	if (need >= sizeof channel->cookies - have)
-		return;
-	if (have)
-		memcpy(channel->cookies + have, "; ", 2);
-	memcpy(channel->cookies + have + (have ? 2 : 0), value, strlen(value) + 1);
-}
-
 static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
 	struct atls_http_channel *channel = ctx;
-	struct atls_http_answer *answer = &channel->answer;
 	size_t len = size * count;
-	char value[ATLS_COOKIE_MAX];
-	if (len > 5 && memcmp(data, "HTTP/", 5) == 0) {
-		/* 100 Continue or a proxy's 407 came before: only the last answer counts. */
-		answer->whole_head = false;
-		answer->content_type[0] = '\0';
-		answer->encoded = answer->cookies = false;
-		answer->retry_after_s = 0;
-	} else if (len <= 2) {
-		answer->whole_head = true;
-	} else if (header_value(data, len, "Set-Cookie", value, sizeof value)) {
-		answer->cookies = true;
-		add_cookie(channel, value);
-	} else if (header_value(data, len, "Content-Encoding", value, sizeof value)) {
-		answer->encoded = strcasecmp(value, "identity") != 0;
-	} else if (header_value(data, len, "Retry-After", value, sizeof value)) {
-		answer->retry_after_s = strtol(value, NULL, 10);
-	} else {
-		(void)header_value(data, len, "Content-Type", answer->content_type,
-			sizeof answer->content_type);
-	}
-	return len;
+	return atls_http_head_line(&channel->head, &channel->answer, data, len) ? 0 : len;
 }
 
 struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
@@ -278,8 +230,7 @@ int atls_http_channel_url(struct atls_http_channel *channel, const char *url)
 
 void atls_http_channel_forget(struct atls_http_channel *channel)
 {
-	explicit_bzero(channel->cookies, sizeof channel->cookies);
-	channel->cookies_fixed = false;
+	explicit_bzero(channel->head.cookies, sizeof channel->head.cookies);
 }
 
 static bool append(struct curl_slist **list, const char *line)
@@ -294,7 +245,7 @@ static bool append(struct curl_slist **list, const char *line)
 static bool make_headers(struct atls_http_channel *channel, const char *content_type)
 {
 	char line[2 * ATLS_COOKIE_MAX];
-	const char *sep = channel->cookies[0] ? "; " : "";
+	const char *sep = channel->head.cookies[0] ? "; " : "";
 	struct curl_slist **list = &channel->headers;
 	curl_slist_free_all(*list);
 	*list = NULL;
@@ -305,15 +256,15 @@ static bool make_headers(struct atls_http_channel *channel, const char *content_
 	bool merged = false;
 	for (const struct curl_slist *h = channel->user_headers; h && done; h = h->next) {
 		if (strncasecmp(h->data, "Cookie:", 7) == 0 && !merged) {
-			snprintf(line, sizeof line, "%s%s%s", h->data, sep, channel->cookies);
+			snprintf(line, sizeof line, "%s%s%s", h->data, sep, channel->head.cookies);
 			merged = true;
 			done = append(list, line);
 		} else {
 			done = append(list, h->data);
 		}
 	}
-	if (!merged && channel->cookies[0] && done) {
-		snprintf(line, sizeof line, "Cookie: %s", channel->cookies);
+	if (!merged && channel->head.cookies[0] && done) {
+		snprintf(line, sizeof line, "Cookie: %s", channel->head.cookies);
 		done = append(list, line);
 	}
 	explicit_bzero(line, sizeof line);
@@ -324,7 +275,7 @@ int atls_http_post(
 	struct atls_http_channel *channel, const char *content_type, const void *body, size_t len)
 {
 	CURL *easy = channel->easy;
-	channel->cookies_fixed = channel->cookies[0] != '\0';
+	atls_http_head_begin(&channel->head);
 	if (!make_headers(channel, content_type))
 		return ATLS_E_MEMORY;
 	memset(&channel->answer, 0, sizeof channel->answer);

@@ -7,8 +7,9 @@
 #include <curl/curl.h>
 #include <event2/event.h>
 
-#define ATLS_ANSWER_MAX (4u << 20) /* bytes of one HTTP answer's body */
-#define ATLS_COOKIE_MAX 8192u      /* bytes of all cookies of a session */
+#define ATLS_ANSWER_MAX (4u << 20)   /* bytes of one HTTP answer's body */
+#define ATLS_HEAD_MAX   (256u << 10) /* bytes of its headers, interim answers and trailers */
+#define ATLS_COOKIE_MAX 8192u        /* bytes of all cookies of a session */
 #define ATLS_TYPE_TEXT  128u
 
 struct atls_http_client_config {
@@ -24,7 +25,8 @@ struct atls_http_client_config {
 	struct curl_slist *connect_to;
 	long ip_version; /* CURL_IPRESOLVE_... */
 	long connect_ms;
-	long stall_s; /* an exchange without a byte for this long is lost */
+	long stall_s;     /* an exchange without a byte for this long is lost */
+	long exchange_ms; /* and so is one that is not done after this long */
 	bool outer_verify;
 	bool proxy_anyauth; /* ask the proxy what it wants, instead of Basic at once */
 };
@@ -39,9 +41,8 @@ void atls_http_client_free(struct atls_http_client *client);
 struct atls_http_answer {
 	long status; /* 0: no answer, see error */
 	char content_type[ATLS_TYPE_TEXT];
-	bool whole_head; /* the headers came to their end */
-	bool encoded;    /* Content-Encoding although none was asked for */
-	bool cookies;    /* it set a cookie */
+	bool encoded; /* Content-Encoding although none was asked for */
+	bool cookies; /* it set a cookie */
 	long retry_after_s;
 	uint8_t *body; /* the channel's, until the next request; its bytes may be changed */
 	size_t len;
