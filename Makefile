@@ -117,6 +117,7 @@ issuers: ## write lib/trust/issuers_builtin.c anew from issuers.tsv
 
 WRAPPED := malloc calloc realloc free strdup strndup
 $(B)/tests/unit/test_alloc: UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
+$(B)/tests/unit/test_answer: $(B)/cmd/atls-client/answer.o
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libedge.a $(B)/libatls.a
 	$(CC) $(ALL_LDFLAGS) $(UNIT_LDFLAGS) -o $@ $^ $(PC_LIBS)
 

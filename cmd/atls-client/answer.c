@@ -55,7 +55,7 @@ static enum answer_action refusal(long status, struct atls_error *err)
 		atls_error_hint(err,
 			"is the URL's path right? The drafts' own are /.well-known/atls and "
 			"/atls");
-	else if (status >= 300 && status < 400)
+	else if (status > 300 && status <= 308 && status != 304)
 		atls_error_hint(err, "redirects are not followed; give the URL that it leads to");
 	return ANSWER_END;
 }
@@ -99,7 +99,7 @@ enum answer_action answer_judge(struct atls_http_answer *answer,
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: status 409: the service wants another "
 			"carriage for this session");
-		return ANSWER_END;
+		return ANSWER_OTHER_ENCODING;
 	case 422:
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: status 422: the service does not know this session (any more)");
@@ -107,8 +107,16 @@ enum answer_action answer_judge(struct atls_http_answer *answer,
 	default:
 		break;
 	}
+	if (status >= 600) {
+		atls_error_set(
+			err, ATLS_E_PROTOCOL, "HTTP: status %ld is none that HTTP has", status);
+		return ANSWER_END;
+	}
 	if (status >= 500) {
 		atls_error_set(err, ATLS_E_NETWORK, "HTTP: status %ld", status);
+		if (status == 511)
+			atls_error_hint(
+				err, "the network wants a log-in first: open a page in a browser");
 		return ANSWER_LOST;
 	}
 	if (status < 300) {
