@@ -148,6 +148,10 @@ void atls_log_write(const struct atls_log *log, const struct atls_log_lines *lin
 
 static void log_line(const struct atls_log *log, enum atls_log_level level,
 	const struct atls_log_about *about, const char *format, va_list args)
+	__attribute__((format(printf, 4, 0)));
+
+static void log_line(const struct atls_log *log, enum atls_log_level level,
+	const struct atls_log_about *about, const char *format, va_list args)
 {
 	struct atls_log_lines lines = {.len = 0};
 	char message[sizeof lines.text] = "";
