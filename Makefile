@@ -41,7 +41,7 @@ endif
 SAN := $(SAN_$(FLAVOUR))
 
 LIB_PC := gnutls nettle
-PC := $(LIB_PC) libcurl libmicrohttpd jansson libevent_core
+PC := $(LIB_PC) libcurl libmicrohttpd jansson libevent_core libpcap zlib
 PC_CFLAGS = $(shell pkg-config --cflags $(PC))
 PC_LIBS = $(shell pkg-config --libs $(PC))
 LIB_PC_LIBS = $(shell pkg-config --libs $(LIB_PC))
@@ -115,22 +115,31 @@ issuers: ## write lib/trust/issuers_builtin.c anew from issuers.tsv
 
 # ---- tests ----------------------------------------------------------------------------------
 
+# Libraries stand behind what needs them.
+OBJECTS_FIRST = $(filter %.o,$^) $(filter-out %.o,$^)
+
 WRAPPED := malloc calloc realloc free strdup strndup
 $(B)/tests/unit/test_alloc: UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
 $(B)/tests/unit/test_answer: $(B)/cmd/atls-client/answer.o
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libedge.a $(B)/libatls.a
-	$(CC) $(ALL_LDFLAGS) $(UNIT_LDFLAGS) -o $@ $^ $(PC_LIBS)
+	$(CC) $(ALL_LDFLAGS) $(UNIT_LDFLAGS) -o $@ $(OBJECTS_FIRST) $(PC_LIBS)
 
 # Without libFuzzer a target replays the files that it is given.
 FUZZ_MAIN := $(if $(filter fuzz,$(FLAVOUR)),,$(B)/tests/fuzz/replay.o)
 FUZZ_LINK := $(if $(filter fuzz,$(FLAVOUR)),-fsanitize=fuzzer)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(FUZZ_MAIN) $(B)/libedge.a $(B)/libatls.a
-	$(CC) $(ALL_LDFLAGS) $(FUZZ_LINK) -o $@ $^ $(PC_LIBS)
+	$(CC) $(ALL_LDFLAGS) $(FUZZ_LINK) -o $@ $(OBJECTS_FIRST) $(PC_LIBS)
 
 # What tests and benchmarks talk to.
 HELPERS := $(patsubst %.c,$(B)/%,$(wildcard tests/lib/*.c tests/bench/*.c))
 $(HELPERS): $(B)/%: $(B)/%.o
-	$(CC) $(ALL_LDFLAGS) -o $@ $< $(PC_LIBS)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(OBJECTS_FIRST) $(PC_LIBS)
+
+# Those of atls-dump's input have its objects, all but main().
+DUMP_OBJ := $(filter-out %/main.o,$(call TOOL_OBJ,atls-dump))
+$(filter $(B)/tests/unit/test_input_% $(B)/tests/fuzz/fuzz_input_%, \
+	$(UNIT:%=$(B)/tests/unit/%) $(FUZZ:%=$(B)/tests/fuzz/%)): $(DUMP_OBJ)
+$(B)/tests/lib/pieces: $(DUMP_OBJ) $(B)/libedge.a $(B)/libatls.a
 
 .PRECIOUS: $(B)/%.o
 .PHONY: build-tests helpers

@@ -16,7 +16,7 @@ mapfile -t shells < <(find tests -name '*.sh' -o -name '*.bash' | sort)
 mapfile -t bats < <(find tests -name '*.bats' | sort)
 mapfile -t completions < <(find completions -type f ! -name '*.[ch]' | sort)
 mapfile -t pages < <(find man -name '*.[1-8]' | sort)
-packages=(gnutls nettle libcurl libmicrohttpd jansson libevent_core)
+packages=(gnutls nettle libcurl libmicrohttpd jansson libevent_core libpcap zlib)
 read -ra flags < <(pkg-config --cflags "${packages[@]}")
 flags+=(-Ilib -I. -D_GNU_SOURCE '-DATLS_VERSION="0"')
 
