@@ -20,7 +20,7 @@ _atls_dump() {
     fi
     case $prev in
     -f | --from)
-        words=(raw)
+        words=(raw json hex base64 http trace har pcap flow folder)
         ;;
     --keylog)
         compopt -o default
