@@ -84,10 +84,18 @@ struct atls_engine_config {
 	void *verify_ctx;                             /* must outlive the engine */
 	size_t input_max;  /* bytes fed and not yet processed; 0: ATLS_INPUT_MAX */
 	size_t output_max; /* bytes of output above which writing stops; 0: ATLS_OUTPUT_MAX */
+
+	/* Application protocols (ALPN, RFC 7301) that a client offers and a server takes, at most
+	 * ATLS_PROTOCOLS_MAX; what the client likes first is taken. A peer that names none of them,
+	 * or does not know ALPN, gets a session without one: gnutls_alpn_get_selected_protocol()
+	 * tells. */
+	const char *const *protocols;
+	unsigned protocol_count; /* 0: nothing is said of it */
 };
 
-#define ATLS_INPUT_MAX  (8u << 20)
-#define ATLS_OUTPUT_MAX (512u << 10)
+#define ATLS_INPUT_MAX     (8u << 20)
+#define ATLS_OUTPUT_MAX    (512u << 10)
+#define ATLS_PROTOCOLS_MAX 8u
 
 struct atls_engine;
 

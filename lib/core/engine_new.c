@@ -73,6 +73,18 @@ static bool is_address(const char *name)
 	return inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1;
 }
 
+static int set_protocols(gnutls_session_t tls, const struct atls_engine_config *config)
+{
+	gnutls_datum_t names[ATLS_PROTOCOLS_MAX];
+	unsigned count = config->protocol_count;
+	if (count > ATLS_PROTOCOLS_MAX)
+		return GNUTLS_E_INVALID_REQUEST;
+	for (unsigned i = 0; i < count; i++)
+		names[i] = (gnutls_datum_t){(unsigned char *)(uintptr_t)config->protocols[i],
+			(unsigned)strlen(config->protocols[i])};
+	return count ? gnutls_alpn_set_protocols(tls, names, count, 0) : 0;
+}
+
 static int configure(struct atls_engine *engine, const struct atls_engine_config *config)
 {
 	gnutls_session_t tls = engine->tls;
@@ -83,6 +95,8 @@ static int configure(struct atls_engine *engine, const struct atls_engine_config
 	if (rc == 0 && config->server_name && !is_address(config->server_name))
 		rc = gnutls_server_name_set(
 			tls, GNUTLS_NAME_DNS, config->server_name, strlen(config->server_name));
+	if (rc == 0)
+		rc = set_protocols(tls, config);
 	if (rc < 0)
 		return rc;
 	gnutls_session_set_ptr(tls, engine);

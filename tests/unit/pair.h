@@ -24,6 +24,8 @@ struct pair_spec {
 	bool untrusted;          /* the client knows no anchor */
 	unsigned chain;          /* more certificates for the service to send, at will */
 	size_t input_max, output_max;
+	const char *const *client_protocols, *const *server_protocols; /* ALPN */
+	unsigned client_protocol_count, server_protocol_count;
 };
 
 static inline void pair_engines(struct pair *pair, const struct pair_spec *spec)
@@ -38,6 +40,8 @@ static inline void pair_engines(struct pair *pair, const struct pair_spec *spec)
 		.verify_ctx = &pair->policy,
 		.input_max = spec->input_max,
 		.output_max = spec->output_max,
+		.protocols = spec->client_protocols,
+		.protocol_count = spec->client_protocol_count,
 	};
 	const struct atls_engine_config server = {
 		.role = ATLS_SERVER,
@@ -48,6 +52,8 @@ static inline void pair_engines(struct pair *pair, const struct pair_spec *spec)
 		.verify_ctx = &pair->client_policy,
 		.input_max = spec->input_max,
 		.output_max = spec->output_max,
+		.protocols = spec->server_protocols,
+		.protocol_count = spec->server_protocol_count,
 	};
 	pair->client = atls_engine_new(&client, &err);
 	pair->server = atls_engine_new(&server, &err);
