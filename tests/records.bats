@@ -26,12 +26,30 @@ bodies() {
     start_service echo
     run -0 --separate-stderr client --report "$DIR/report" "$SERVICE" <"$IN"
     jq -e '.schema == "atls-client-report/1" and .ok and .carriage == "base" and .bytes_up == 6 and
-        .bytes_down == 6 and .exchanges >= 2 and .inner.valid and .encoding == "atls"' "$DIR/report"
+        .bytes_down == 6 and .exchanges >= 2 and .inner.valid and .encoding == "atls"
+        and .handshake_ms >= 0 and (has("outer") | not)' "$DIR/report"
     carry 4 "$IN" "$DIR/out" bare_client --cacert "$CERTS/ca.pem" --servername other.test --report "$DIR/report" "$SERVICE"
     jq -e '(.ok | not) and .exit_code == 4 and .inner.fault == "wrong_name" and
         (.error | startswith("inner TLS: ")) and .bytes_down == 0' "$DIR/report"
     run -0 --separate-stderr client --check --report "$DIR/report" "$SERVICE"
     jq -e '.ok and .inner.valid' "$DIR/report"
+}
+
+@test "--report: both layers' chains, as they were shown" {
+    local layer
+    cat "$CERTS/front.pem" "$CERTS/outer-ca.pem" >"$DIR/outer.pem"
+    cat "$CERTS/service.pem" "$CERTS/ca.pem" >"$DIR/inner.pem"
+    start_backend echo
+    start_tool PORT serve "$ATLS_BIN/atls-serve" -l 127.0.0.1:0 -b "$BACKEND" --grace 0 --cert "$DIR/inner.pem" \
+        --key "$CERTS/service.key" --outer-cert "$DIR/outer.pem" --outer-key "$CERTS/front.key"
+    run -0 --separate-stderr client --report "$DIR/report" "https://127.0.0.1:$PORT" <"$IN"
+    for layer in outer inner; do
+        jq -e ".$layer.chain | length == 2" "$DIR/report"
+        diff <(jq -r ".$layer.chain[].der" "$DIR/report") \
+            <(awk '/BEGIN/ { next } /END/ { print ""; next } { printf "%s", $0 }' "$DIR/$layer.pem")
+        [[ $(jq -r ".$layer.chain[0].sha256" "$DIR/report") == \
+            "$(openssl x509 -in "$DIR/$layer.pem" -outform DER | sha256sum | cut -d' ' -f1)" ]]
+    done
 }
 
 @test "--report: a line for each connection of -L" {

@@ -95,6 +95,7 @@ int check_run(struct client *client)
 	if (client->report)
 		report_write(client, found, NULL);
 	session_free(check.session);
+	finding_free(found);
 	if (client->settings.json)
 		rc = atls_out_json(finding_json(found, "atls-client-check/1"), &output);
 	else

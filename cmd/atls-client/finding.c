@@ -2,6 +2,7 @@
 
 #include "cli/exit.h"
 #include "cli/out.h"
+#include "cli/report.h"
 #include "core/err.h"
 #include "net/clock.h"
 
@@ -23,10 +24,19 @@ void finding_gather(struct finding *found, struct client *client, const struct s
 		sizeof found->outer_sentence);
 	const struct atls_engine *engine = facts.engine;
 	found->inner_seen = gnutls_certificate_get_peers(atls_engine_session(engine), NULL) != NULL;
+	outer_chain(facts.channel, &found->outer_chain);
+	inner_chain(engine, &found->inner_chain);
+	found->handshake_ms = facts.handshake_ms;
 	if (found->inner_seen) {
 		inner_judge(client, engine, &found->inner);
 		inner_suite(engine, found->suite, sizeof found->suite);
 	}
+}
+
+void finding_free(struct finding *found)
+{
+	atls_report_chain_free(&found->outer_chain);
+	atls_report_chain_free(&found->inner_chain);
 }
 
 static json_t *json_certificate(const struct atls_verdict *verdict)
@@ -75,10 +85,22 @@ static void add_traffic(json_t *root, const struct traffic *traffic)
 	json_object_set_new(root, "bytes_down", json_integer((json_int_t)traffic->down));
 }
 
+/* The chain of "outer" or "inner". */
+static void add_chain(json_t *root, const char *key, const struct atls_report_chain *chain)
+{
+	if (chain->count)
+		json_object_set_new(
+			json_object_get(root, key), "chain", atls_report_chain_json(chain));
+}
+
 void report_write(struct client *client, const struct finding *found, const struct traffic *traffic)
 {
 	json_t *root = finding_json(found, "atls-client-report/1");
 	json_object_set_new(root, "carriage", json_string("base"));
+	add_chain(root, "outer", &found->outer_chain);
+	add_chain(root, "inner", &found->inner_chain);
+	if (found->handshake_ms >= 0)
+		json_object_set_new(root, "handshake_ms", json_integer(found->handshake_ms));
 	if (traffic)
 		add_traffic(root, traffic);
 	bool done = root &&

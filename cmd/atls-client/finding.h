@@ -4,6 +4,8 @@
 
 #include "told.h"
 
+#include "trust/report.h"
+
 #include <jansson.h>
 #include <time.h>
 
@@ -20,11 +22,15 @@ struct finding {
 	bool inner_seen;
 	struct atls_verdict inner;
 	char suite[TOLD_TEXT];
+	int64_t handshake_ms; /* -1: it was not done */
+	struct atls_report_chain outer_chain, inner_chain;
 };
 
 /* Looks at a session as it stands; err is why it ended, or null. */
 void finding_gather(struct finding *found, struct client *client, const struct session *session,
 	const struct atls_error *err);
+
+void finding_free(struct finding *found);
 
 /* The finding as an object of that schema, for the caller; null if memory is short. */
 json_t *finding_json(const struct finding *found, const char *schema);

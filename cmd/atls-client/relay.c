@@ -224,6 +224,7 @@ static void report(struct relay *relay, const struct atls_error *err)
 		relay->down + relay->chunk_len - relay->chunk_at};
 	finding_gather(&found, relay->client, relay->session, err);
 	report_write(relay->client, &found, &traffic);
+	finding_free(&found);
 }
 
 /* The session is over: what came of it still goes out. */

@@ -167,6 +167,8 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 				      : ATLS_OUTPUT_MAX,
 	};
 	session->told = false;
+	session->began = atls_now_ms();
+	session->stood = 0;
 	atls_timer_set(session->deadline, (int64_t)settings->connect_ms);
 	session->engine = atls_engine_new(&config, err);
 	if (!session->engine)
@@ -274,5 +276,6 @@ struct session_facts session_facts(const struct session *session)
 		.codec = session->codec,
 		.url = session->url,
 		.exchanges = session->base.exchanges,
+		.handshake_ms = session->stood ? session->stood - session->began : -1,
 	};
 }

@@ -71,8 +71,9 @@ struct session_facts {
 	struct atls_engine *engine;
 	struct atls_http_channel *channel;
 	const struct atls_body_codec *codec;
-	const char *url;    /* that is posted to */
-	uint64_t exchanges; /* with a valid answer */
+	const char *url;      /* that is posted to */
+	uint64_t exchanges;   /* with a valid answer */
+	int64_t handshake_ms; /* -1: it is not done */
 };
 
 struct session_facts session_facts(const struct session *session);

@@ -86,6 +86,7 @@ static void valid(struct session *session, const struct atls_body *body)
 	(void)atls_base_answered(&session->base, body->records, body->len, atls_now_ms());
 	if (!session->told && (atls_engine_state(session->engine) & ATLS_ESTABLISHED)) {
 		session->told = true;
+		session->stood = atls_now_ms();
 		if (!session->stopping)
 			event_del(session->deadline);
 		tell_inner(session->client, session, session->number);

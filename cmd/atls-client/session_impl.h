@@ -25,7 +25,8 @@ struct session {
 	uint8_t *body;
 	int64_t sent_at;
 	unsigned unknown;
-	bool told; /* -v said what was negotiated */
+	int64_t began, stood; /* the handshake; stood is 0 before it is done */
+	bool told;            /* -v said what was negotiated */
 	bool stopping;
 	bool over;
 	struct atls_buf early; /* written while the encoding may change, to be written again */

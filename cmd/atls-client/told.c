@@ -9,16 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* PEM as libcurl gives it, as DER. Returns the number that could be read. */
-static unsigned to_der(char *const *pem, unsigned count, gnutls_datum_t *der)
+void outer_chain(const struct atls_http_channel *channel, struct atls_report_chain *chain)
 {
-	unsigned done = 0;
-	for (unsigned i = 0; i < count && i < ATLS_CHAIN_MAX; i++) {
-		const gnutls_datum_t text = {(unsigned char *)pem[i], (unsigned)strlen(pem[i])};
-		if (gnutls_pem_base64_decode2("CERTIFICATE", &text, &der[done]) == 0)
-			done++;
-	}
-	return done;
+	char *const *pem;
+	unsigned count = atls_http_outer_chain(channel, &pem);
+	for (unsigned i = 0; i < count; i++)
+		(void)atls_report_chain_add_pem(chain, pem[i], strlen(pem[i]));
+}
+
+void inner_chain(const struct atls_engine *engine, struct atls_report_chain *chain)
+{
+	unsigned count = 0;
+	const gnutls_datum_t *der =
+		gnutls_certificate_get_peers(atls_engine_session(engine), &count);
+	for (unsigned i = 0; der && i < count; i++)
+		(void)atls_report_chain_add(chain, der[i].data, der[i].size);
 }
 
 static gnutls_x509_trust_list_t outer_anchors(const struct client *client)
@@ -41,24 +46,22 @@ static gnutls_x509_trust_list_t outer_anchors(const struct client *client)
 bool outer_judge(struct client *client, struct atls_http_channel *channel,
 	struct atls_verdict *verdict, char *sentence, size_t cap)
 {
-	char *const *pem;
-	gnutls_datum_t der[ATLS_CHAIN_MAX] = {{NULL, 0}};
-	unsigned count = atls_http_outer_chain(channel, &pem);
-	unsigned readable = to_der(pem, count, der);
+	struct atls_report_chain chain = {.count = 0};
+	outer_chain(channel, &chain);
+	bool readable = chain.count > 0;
 	if (readable) {
 		const struct atls_policy policy = {
 			.anchors = outer_anchors(client),
 			.name = client->host,
 			.purpose = GNUTLS_KP_TLS_WWW_SERVER,
 		};
-		(void)atls_policy_judge(&policy, der, readable, verdict);
+		(void)atls_policy_judge(&policy, chain.der, chain.count, verdict);
 		atls_verdict_sentence(verdict, policy.name, sentence, cap);
 		if (policy.anchors)
 			gnutls_x509_trust_list_deinit(policy.anchors, 1);
 	}
-	for (unsigned i = 0; i < readable; i++)
-		gnutls_free(der[i].data);
-	return readable > 0;
+	atls_report_chain_free(&chain);
+	return readable;
 }
 
 char *inner_suite(const struct atls_engine *engine, char *text, size_t cap)

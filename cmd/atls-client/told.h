@@ -4,12 +4,18 @@
 
 #include "session.h"
 
+#include "trust/report.h"
+
 #define TOLD_TEXT 768
 
 /* The network layer's certificate, judged as a browser on this machine would (or by
  * --outer-cacert). False if there was none: plain http, or the chain could not be read. */
 bool outer_judge(struct client *client, struct atls_http_channel *channel,
 	struct atls_verdict *verdict, char *sentence, size_t cap);
+
+/* Both layers' certificates, as they were shown; what cannot be read or kept is left out. */
+void outer_chain(const struct atls_http_channel *channel, struct atls_report_chain *chain);
+void inner_chain(const struct atls_engine *engine, struct atls_report_chain *chain);
 
 /* "TLS1.3, AES-128-GCM, ECDHE-SECP256R1": what an engine negotiated. Returns text. */
 char *inner_suite(const struct atls_engine *engine, char *text, size_t cap);
