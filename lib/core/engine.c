@@ -8,7 +8,7 @@
 #define RECORD_PLAIN_MAX 16384u
 #define RECORD_WIRE_MAX  (RECORD_PLAIN_MAX + 5 + 16 + 48 + 256)
 
-/* Warning alerts and empty records in a row that a peer may send before it is a flood. */
+/* Warning alerts and requests to renegotiate in a row that a peer may send before it is a flood. */
 #define IDLE_RECORDS_MAX 64u
 
 static int fail_by_alert(struct atls_engine *engine)
@@ -39,6 +39,9 @@ int atls_engine_fail(struct atls_engine *engine, int rc)
 static int fail_with_alert(struct atls_engine *engine, int rc)
 {
 	bool refused = engine->error.code != ATLS_OK;
+	/* To GnuTLS's server of TLS 1.2, any alert in place of a certificate is a missing one. */
+	if (rc == GNUTLS_E_NO_CERTIFICATE_FOUND && gnutls_alert_get(engine->tls) != 0)
+		rc = GNUTLS_E_FATAL_ALERT_RECEIVED;
 	int code = atls_engine_fail(engine, rc);
 	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
 		return code;
@@ -46,6 +49,8 @@ static int fail_with_alert(struct atls_engine *engine, int rc)
 		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, engine->verify_alert);
 	else if (rc == GNUTLS_E_REHANDSHAKE || rc == GNUTLS_E_NO_CERTIFICATE_FOUND)
 		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, GNUTLS_A_HANDSHAKE_FAILURE);
+	else if (refused && rc == GNUTLS_E_PULL_ERROR)
+		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, GNUTLS_A_ILLEGAL_PARAMETER);
 	else
 		gnutls_alert_send_appropriate(engine->tls, rc);
 	return engine->error.code;
@@ -69,6 +74,7 @@ void atls_engine_handshake(struct atls_engine *engine)
 	if (rc == GNUTLS_E_SUCCESS) {
 		engine->established = true;
 		engine->idle_records = 0;
+		engine->idle_bytes = 0;
 	} else if (rc != GNUTLS_E_AGAIN) {
 		fail_with_alert(engine, rc);
 	}
@@ -192,6 +198,7 @@ ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap)
 	} while (rc < 0 && read_again(engine, rc, before));
 	if (rc > 0) {
 		engine->idle_records = 0;
+		engine->idle_bytes = 0;
 		return rc;
 	}
 	if (rc == 0) {

@@ -21,6 +21,7 @@ struct atls_engine {
 	bool input_ended;
 	bool drained; /* the last read met the end of the input: nothing more without bytes */
 	unsigned idle_records;
+	size_t idle_bytes; /* taken by GnuTLS since the last data, or in this handshake */
 	struct atls_error error;
 };
 

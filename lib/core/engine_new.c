@@ -10,6 +10,10 @@
 /* Above output_max, for what GnuTLS says on its own: handshake flights, tickets, alerts. */
 #define OUTPUT_RESERVE (256u << 10)
 
+/* GnuTLS gathers a handshake message of any length up to 16 MiB before it judges it. What this
+ * leaves room for is a chain of 128 KiB, which is the most that it takes in a handshake. */
+#define IDLE_BYTES_MAX (256u << 10)
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t cap)
 {
 	struct atls_engine *engine = ptr;
@@ -19,7 +23,14 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t cap)
 		gnutls_transport_set_errno(engine->tls, EAGAIN);
 		return -1;
 	}
+	if (engine->idle_bytes >= IDLE_BYTES_MAX) {
+		atls_error_set(&engine->error, ATLS_E_TLS,
+			"inner TLS: the peer sent %u bytes that carry no data", IDLE_BYTES_MAX);
+		gnutls_transport_set_errno(engine->tls, EIO);
+		return -1;
+	}
 	size_t len = cap < engine->in.len ? cap : engine->in.len;
+	engine->idle_bytes += len;
 	memcpy(data, atls_buf_bytes(&engine->in), len);
 	atls_buf_consume(&engine->in, len);
 	return (ssize_t)len;

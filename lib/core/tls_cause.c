@@ -25,6 +25,8 @@ const char *atls_tls_cause(int rc)
 	case GNUTLS_E_TOO_MANY_EMPTY_PACKETS:
 	case GNUTLS_E_TOO_MANY_HANDSHAKE_PACKETS:
 		return "the peer floods the session with packets that carry nothing";
+	case GNUTLS_E_HANDSHAKE_TOO_LARGE:
+		return "the handshake, most likely its certificates, takes more than 128 KiB";
 	case GNUTLS_E_REHANDSHAKE:
 		return "the peer wants to renegotiate, which is refused";
 	default:

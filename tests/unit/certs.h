@@ -50,6 +50,7 @@ struct cert_spec {
 	time_t not_before, not_after;
 	const char *purpose;    /* the one extended key usage; "" for none at all */
 	const struct cert *key; /* take this one's key instead of a new one */
+	size_t bulk;            /* bytes of an extension that means nothing */
 };
 
 #define CERT_OK(call)                                                                              \
@@ -153,6 +154,15 @@ static inline void cert_set_usage(gnutls_x509_crt_t crt, const struct cert_spec 
 	}
 }
 
+static inline void cert_add_bulk(gnutls_x509_crt_t crt, size_t len)
+{
+	unsigned char *bulk = calloc(len, 1);
+	if (!bulk)
+		abort();
+	CERT_OK(gnutls_x509_crt_set_extension_by_oid(crt, "1.3.6.1.4.1.55555.1", bulk, len, 0));
+	free(bulk);
+}
+
 /* EdDSA brings its own hash. */
 static inline gnutls_digest_algorithm_t cert_hash(const struct cert *issuer)
 {
@@ -185,6 +195,8 @@ static inline void cert_make(
 			spec->cn, (unsigned)strlen(spec->cn)));
 	cert_add_names(cert->crt, spec->names);
 	cert_set_usage(cert->crt, spec);
+	if (spec->bulk)
+		cert_add_bulk(cert->crt, spec->bulk);
 	CERT_OK(gnutls_x509_crt_sign2(cert->crt, issuer ? issuer->crt : cert->crt,
 		issuer ? issuer->key : cert->key,
 		spec->hash ? spec->hash : cert_hash(issuer ? issuer : cert), 0));

@@ -10,19 +10,21 @@
 struct pair {
 	struct cert ca, leaf, user;
 	gnutls_certificate_credentials_t client_cred, server_cred;
-	gnutls_priority_t priorities;
+	gnutls_priority_t priorities, server_priorities;
 	struct atls_policy policy, client_policy;
 	struct atls_engine *client, *server;
 	size_t client_bytes, server_bytes; /* moved so far */
 };
 
 struct pair_spec {
-	const char *priorities;  /* null: GnuTLS's defaults, TLS 1.2 and 1.3 */
-	const char *expect;      /* null: a.example, which the service is */
-	bool client_certificate; /* the client has one */
-	bool require;            /* the server insists on one */
-	bool untrusted;          /* the client knows no anchor */
-	unsigned chain;          /* more certificates for the service to send, at will */
+	const char *priorities;              /* null: GnuTLS's defaults, TLS 1.2 and 1.3 */
+	const char *server_priorities;       /* null: the same */
+	const char *expect;                  /* null: a.example, which the service is */
+	bool client_certificate;             /* the client has one */
+	bool require;                        /* the server insists on one */
+	bool untrusted;                      /* the client knows no anchor */
+	const struct cert_spec *leaf, *user; /* null: good ones */
+	bool stranger;                       /* the client's certificate is signed by itself */
 	size_t input_max, output_max;
 	const char *const *client_protocols, *const *server_protocols; /* ALPN */
 	unsigned client_protocol_count, server_protocol_count;
@@ -46,7 +48,7 @@ static inline void pair_engines(struct pair *pair, const struct pair_spec *spec)
 	const struct atls_engine_config server = {
 		.role = ATLS_SERVER,
 		.credentials = pair->server_cred,
-		.priorities = pair->priorities,
+		.priorities = pair->server_priorities,
 		.require_certificate = spec->require,
 		.verify = spec->require ? atls_policy_verify : NULL,
 		.verify_ctx = &pair->client_policy,
@@ -68,9 +70,12 @@ static inline void pair_new(struct pair *pair, const struct pair_spec *spec)
 	memset(pair, 0, sizeof *pair);
 	cert_set_clock(CERT_NOW);
 	cert_make(&pair->ca, &(struct cert_spec){.cn = "Test CA", .ca = true}, NULL);
-	cert_make(
-		&pair->leaf, &(struct cert_spec){.cn = "service", .names = "a.example"}, &pair->ca);
-	cert_make(&pair->user, &(struct cert_spec){.cn = "user"}, &pair->ca);
+	cert_make(&pair->leaf,
+		spec->leaf ? spec->leaf
+			   : &(struct cert_spec){.cn = "service", .names = "a.example"},
+		&pair->ca);
+	cert_make(&pair->user, spec->user ? spec->user : &(struct cert_spec){.cn = "user"},
+		spec->stranger ? NULL : &pair->ca);
 	pair->server_cred = cert_credentials(&pair->leaf, NULL);
 	if (spec->client_certificate)
 		pair->client_cred = cert_credentials(&pair->user, NULL);
@@ -78,6 +83,11 @@ static inline void pair_new(struct pair *pair, const struct pair_spec *spec)
 		CERT_OK(gnutls_certificate_allocate_credentials(&pair->client_cred));
 	CERT_OK(gnutls_priority_init(
 		&pair->priorities, spec->priorities ? spec->priorities : "NORMAL", NULL));
+	if (spec->server_priorities)
+		CERT_OK(gnutls_priority_init(
+			&pair->server_priorities, spec->server_priorities, NULL));
+	else
+		pair->server_priorities = pair->priorities;
 	gnutls_x509_trust_list_t anchors = cert_anchors((const struct cert *[]){&pair->ca}, 1);
 	pair->policy = (struct atls_policy){.anchors = spec->untrusted ? NULL : anchors,
 		.name = spec->expect ? spec->expect : "a.example",
@@ -92,6 +102,8 @@ static inline void pair_free(struct pair *pair)
 	atls_engine_free(pair->client);
 	atls_engine_free(pair->server);
 	gnutls_x509_trust_list_deinit(pair->client_policy.anchors, 1);
+	if (pair->server_priorities != pair->priorities)
+		gnutls_priority_deinit(pair->server_priorities);
 	gnutls_priority_deinit(pair->priorities);
 	gnutls_certificate_free_credentials(pair->client_cred);
 	gnutls_certificate_free_credentials(pair->server_cred);
