@@ -43,7 +43,8 @@ static int fail_with_alert(struct atls_engine *engine, int rc)
 	if (rc == GNUTLS_E_NO_CERTIFICATE_FOUND && gnutls_alert_get(engine->tls) != 0)
 		rc = GNUTLS_E_FATAL_ALERT_RECEIVED;
 	int code = atls_engine_fail(engine, rc);
-	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED)
+	/* Nobody reads what follows our close_notify. */
+	if (rc == GNUTLS_E_FATAL_ALERT_RECEIVED || engine->closed)
 		return code;
 	if (refused && rc == GNUTLS_E_CERTIFICATE_ERROR)
 		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, engine->verify_alert);

@@ -13,6 +13,7 @@ const char *atls_tls_cause(int rc)
 	case GNUTLS_E_UNEXPECTED_PACKET_LENGTH:
 	case GNUTLS_E_RECORD_OVERFLOW:
 	case GNUTLS_E_UNEXPECTED_PACKET:
+	case GNUTLS_E_UNEXPECTED_HANDSHAKE_PACKET:
 	case GNUTLS_E_UNSUPPORTED_VERSION_PACKET:
 		return "what the peer sent is not TLS, or was altered on the way";
 	case GNUTLS_E_NO_CIPHER_SUITES:

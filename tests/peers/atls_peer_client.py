@@ -174,6 +174,9 @@ class Client:
         self.drain()
         if not self.engine.ready or self.engine.closed:
             return
+        if self.options.inject:
+            self.out += bytes.fromhex(self.options.inject)
+            self.options.inject = None
         while self.data and len(self.out) < self.limit and not self.engine.peer_closed:
             if self.first_offset is None:
                 self.first_offset = self.taken + len(self.out)
@@ -256,6 +259,7 @@ def arguments():
     add("--count", action="store_true", help="print exchanges=N first_data=M to standard error")
     add("--cut", type=int, help="at most this many TLS bytes a body")
     add("--repeat", action="store_true", help="send each request of 23 bytes or more twice")
+    add("--inject", metavar="HEX", help="put these TLS bytes between handshake and data")
     add("--expect-bytes", type=int, help="after so many bytes, and all input, send close_notify first")
     add("--half-close", action="store_true", help="send close_notify after the input, and read on")
     add("--timeout", type=float, default=60, help="seconds for the whole (exit code 3)")

@@ -8,7 +8,7 @@ does wrong is said as `VIOLATION: ...` on standard error and in --violations FIL
 --app: echo | hash | send:FILE | greet:TEXT (TEXT first, then echo)
 --misbehave (may be given more than once; K counts all POST requests from 1):
   html200 | status:NNN | status-after:K:NNN | 422-after:K | no-session | truncate-tls | lose-answer:K | alert:K |
-  gzip | strip-cookie
+  answer:K:HEX (these TLS bytes instead) | gzip | strip-cookie
 """
 
 import argparse
@@ -115,6 +115,9 @@ class Handler(BaseHTTPRequestHandler):
         answer = session.exchange(data, self.arrived, self.connection)
         if f"alert:{number}" in bad:
             session.dead, answer = True, ALERT
+        for what in bad:
+            if what.startswith(f"answer:{number}:"):
+                answer = bytes.fromhex(what.split(":")[2])
         if f"lose-answer:{number}" in bad:
             raise Lost
         hidden = "no-session" in bad
@@ -199,6 +202,8 @@ class Server(ThreadingHTTPServer):
         self.inner.load_cert_chain(options.cert, options.key)
         if options.tls:
             self.inner.maximum_version = TLS_VERSIONS[options.tls]
+        if options.curve:
+            self.inner.set_ecdh_curve(options.curve)
         if options.cacert:
             self.inner.load_verify_locations(options.cacert)
             self.inner.verify_mode = ssl.CERT_REQUIRED
@@ -251,6 +256,7 @@ def arguments():
     add("--key", required=True)
     add("--cacert", help="ask for client certificates of these")
     add("--tls", choices=TLS_VERSIONS, help="maximum version")
+    add("--curve", help="the one group that it takes")
     add("--outer-cert", help="speak https")
     add("--outer-key")
     add("--port-file", help="a FIFO, or a file to make; default: standard output")
@@ -271,10 +277,10 @@ def arguments():
     if options.app.partition(":")[0] not in ("echo", "hash", "send", "greet"):
         parser.error(f"unknown application {options.app}")
     known = {"html200": 0, "status": 1, "status-after": 2, "422-after": 1, "no-session": 0, "truncate-tls": 0,
-             "lose-answer": 1, "alert": 1, "gzip": 0, "strip-cookie": 0}
+             "lose-answer": 1, "alert": 1, "answer": 2, "gzip": 0, "strip-cookie": 0}
     for what in options.misbehave:
         name, *numbers = what.split(":")
-        if known.get(name) != len(numbers) or not all(number.isdigit() for number in numbers):
+        if known.get(name) != len(numbers) or not all(set(number) <= set("0123456789abcdef") and number for number in numbers):
             parser.error(f"unknown misbehaviour {what}")
     return options
 
