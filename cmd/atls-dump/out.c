@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-static void drain(struct out *out)
+void out_drain(struct out *out)
 {
 	size_t done = 0;
 	while (done < out->len && !out->error) {
@@ -22,20 +22,13 @@ static void drain(struct out *out)
 
 int out_flush(struct out *out, struct atls_error *err)
 {
-	drain(out);
+	out_drain(out);
 	if (!out->error)
 		return ATLS_OK;
 	return atls_error_set(err, ATLS_E_LOCAL, "standard output: %s", strerror(out->error));
 }
 
-char *out_room(struct out *out)
-{
-	if (out->len + OUT_SHORT > OUT_BLOCK)
-		drain(out);
-	return out->block + out->len;
-}
-
-void out_bytes(struct out *out, const void *bytes, size_t len)
+void out_bytes_slow(struct out *out, const void *bytes, size_t len)
 {
 	const char *at = bytes;
 	while (len > OUT_BLOCK - out->len) {
@@ -44,28 +37,37 @@ void out_bytes(struct out *out, const void *bytes, size_t len)
 		out->len += part;
 		at += part;
 		len -= part;
-		drain(out);
+		out_drain(out);
 	}
 	if (len)
 		memcpy(out->block + out->len, at, len);
 	out->len += len;
 }
 
-/* Writes the decimal digits of value and returns how many. */
-static size_t digits(char *to, uint64_t value)
+size_t out_digits(char *to, uint64_t value)
 {
 	char text[20];
 	size_t len = 0;
-	do
+	while (value > UINT32_MAX) {
 		text[sizeof text - ++len] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	memcpy(to, text + sizeof text - len, len);
+		value /= 10;
+	}
+	/* Division of 32 bits takes a third of the time. */
+	uint32_t rest = (uint32_t)value;
+	if (rest < 10 && len == 0) {
+		*to = (char)('0' + rest);
+		return 1;
+	}
+	for (; rest > 0; rest /= 10)
+		text[sizeof text - ++len] = (char)('0' + rest % 10);
+	for (size_t i = 0; i < len; i++)
+		to[i] = text[sizeof text - len + i];
 	return len;
 }
 
 void out_number(struct out *out, uint64_t value)
 {
-	out->len += digits(out_room(out), value);
+	out->len += out_digits(out_room(out), value);
 }
 
 static void pad(struct out *out, size_t used, size_t width)
@@ -84,7 +86,7 @@ void out_padded(struct out *out, const char *text, size_t width)
 
 void out_number_padded(struct out *out, uint64_t value, size_t width)
 {
-	size_t len = digits(out_room(out), value);
+	size_t len = out_digits(out_room(out), value);
 	out->len += len;
 	pad(out, len, width);
 }

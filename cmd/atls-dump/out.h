@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define OUT_BLOCK (64u << 10)
-#define OUT_SHORT 64u /* what out_room() gives at least */
+#define OUT_SHORT 192u /* what out_room() gives at least */
 
 struct out {
 	int fd;
@@ -19,11 +19,31 @@ struct out {
 /* Writes what is buffered. 0, or ATLS_E_LOCAL with err "standard output: ...". */
 int out_flush(struct out *out, struct atls_error *err);
 
+/* Writes what is buffered, and keeps an error for out_flush(). */
+void out_drain(struct out *out);
+
+/* out_bytes() of more than there is room for. */
+void out_bytes_slow(struct out *out, const void *bytes, size_t len);
+
 /* Bytes as they are. */
-void out_bytes(struct out *out, const void *bytes, size_t len);
+static inline void out_bytes(struct out *out, const void *bytes, size_t len)
+{
+	if (len > OUT_BLOCK - out->len) {
+		out_bytes_slow(out, bytes, len);
+		return;
+	}
+	if (len)
+		memcpy(out->block + out->len, bytes, len);
+	out->len += len;
+}
 
 /* Room for OUT_SHORT bytes, to be counted with out->len += n. */
-char *out_room(struct out *out);
+static inline char *out_room(struct out *out)
+{
+	if (out->len + OUT_SHORT > OUT_BLOCK)
+		out_drain(out);
+	return out->block + out->len;
+}
 
 static inline void out_char(struct out *out, char byte)
 {
@@ -35,6 +55,9 @@ static inline void out_text(struct out *out, const char *text)
 {
 	out_bytes(out, text, strlen(text));
 }
+
+/* The decimal digits of value, up to 20; returns how many. */
+size_t out_digits(char *to, uint64_t value);
 
 void out_number(struct out *out, uint64_t value);
 

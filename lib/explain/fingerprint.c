@@ -17,7 +17,7 @@ struct text {
 	size_t len, cap;
 };
 
-static void put(struct text *text, char byte)
+static inline void put(struct text *text, char byte)
 {
 	if (text->len < text->cap)
 		text->at[text->len] = byte;
@@ -61,17 +61,21 @@ static void put_list(struct text *text, struct atls_span span)
 	}
 }
 
-static void put_extensions(struct text *text, struct atls_span list)
+static size_t type_count(const struct atls_hello *hello)
 {
-	struct atls_span value;
-	unsigned type;
+	return hello->extension_count < ATLS_HELLO_TYPES ? hello->extension_count
+							 : ATLS_HELLO_TYPES;
+}
+
+static void put_extensions(struct text *text, const struct atls_hello *hello)
+{
 	bool first = true;
-	for (size_t i = 0; i < LIST_MAX && atls_extension_next(&list, &type, &value); i++) {
-		if (atls_is_grease(type))
+	for (size_t i = 0; i < type_count(hello); i++) {
+		if (atls_is_grease(hello->types[i]))
 			continue;
 		if (!first)
 			put(text, '-');
-		put_decimal(text, type);
+		put_decimal(text, hello->types[i]);
 		first = false;
 	}
 }
@@ -82,7 +86,7 @@ static void put_client(struct text *text, const struct atls_hello *hello)
 	put(text, ',');
 	put_list(text, hello->suites);
 	put(text, ',');
-	put_extensions(text, hello->extensions);
+	put_extensions(text, hello);
 	put(text, ',');
 	put_list(text, hello->groups);
 	put(text, ',');
@@ -103,7 +107,7 @@ size_t atls_ja3_text(const struct atls_hello *hello, char *out, size_t cap)
 		put(&text, ',');
 		put_decimal(&text, hello->suite);
 		put(&text, ',');
-		put_extensions(&text, hello->extensions);
+		put_extensions(&text, hello);
 	}
 	if (cap)
 		out[text.len < cap ? text.len : cap - 1] = '\0';
@@ -227,12 +231,11 @@ static void put_count(struct text *text, size_t count)
 
 /* Counts the extensions without GREASE and collects those that are digested: not server_name, nor
  * ALPN. */
-static size_t collect_extensions(struct atls_span list, struct numbers *numbers)
+static size_t collect_extensions(const struct atls_hello *hello, struct numbers *numbers)
 {
-	struct atls_span value;
-	unsigned type;
 	size_t count = 0;
-	while (atls_extension_next(&list, &type, &value)) {
+	for (size_t i = 0; i < type_count(hello); i++) {
+		unsigned type = hello->types[i];
 		count += !atls_is_grease(type);
 		if (type != 0 && type != 16)
 			add(numbers, type);
@@ -259,7 +262,7 @@ void atls_ja4(const struct atls_hello *hello, char out[ATLS_JA4_TEXT])
 	sort(&numbers);
 	put_numbers(&digested, &numbers);
 	numbers.len = 0;
-	put_count(&text, collect_extensions(hello->extensions, &numbers));
+	put_count(&text, collect_extensions(hello, &numbers));
 	put_alpn(&text, hello->alpn);
 	put(&text, '_');
 	put_digest(&text, &digested);

@@ -66,6 +66,8 @@ static void read_versions(struct atls_hello *hello, struct atls_span value)
 
 static void read_extension(struct atls_hello *hello, unsigned type, struct atls_span value)
 {
+	if (hello->extension_count < ATLS_HELLO_TYPES)
+		hello->types[hello->extension_count] = (uint16_t)type;
 	hello->extension_count++;
 	switch (type) {
 	case 0:

@@ -9,6 +9,8 @@ struct atls_span {
 	size_t len;
 };
 
+#define ATLS_HELLO_TYPES 128u /* more extensions than these are no client's */
+
 /* Pointers lie in the message. What is absent is null or zero. */
 struct atls_hello {
 	bool client;
@@ -21,13 +23,14 @@ struct atls_hello {
 	uint16_t suite;          /* server */
 	struct atls_span extensions;
 	unsigned extension_count;
-	struct atls_span name;       /* of server_name */
-	struct atls_span alpn;       /* the list: a length byte and a name each */
-	struct atls_span groups;     /* 16 bits each */
-	struct atls_span points;     /* 8 bits each */
-	struct atls_span signatures; /* 16 bits each */
-	struct atls_span versions;   /* client: 16 bits each */
-	uint16_t selected;           /* server: of supported_versions */
+	uint16_t types[ATLS_HELLO_TYPES]; /* of the first extensions, in their order */
+	struct atls_span name;            /* of server_name */
+	struct atls_span alpn;            /* the list: a length byte and a name each */
+	struct atls_span groups;          /* 16 bits each */
+	struct atls_span points;          /* 8 bits each */
+	struct atls_span signatures;      /* 16 bits each */
+	struct atls_span versions;        /* client: 16 bits each */
+	uint16_t selected;                /* server: of supported_versions */
 	bool has_name, has_alpn, etm, ems, early_data, psk;
 };
 
