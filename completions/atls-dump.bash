@@ -5,7 +5,14 @@ _atls_dump() {
     local words=() options=(
         -f --from
         --json
+        --fields
+        --sessions
+        --ladder
+        --svg
         --keylog
+        --certs
+        --plaintext
+        --records
         -q --quiet
         -v --verbose
         -h --help
@@ -22,8 +29,20 @@ _atls_dump() {
     -f | --from)
         words=(raw json hex base64 http trace har pcap flow folder)
         ;;
+    --fields)
+        :
+        ;;
     --keylog)
         compopt -o default
+        ;;
+    --certs)
+        compopt -o dirnames
+        ;;
+    --plaintext)
+        compopt -o dirnames
+        ;;
+    --records)
+        compopt -o dirnames
         ;;
     *)
         if [[ $cur == -* ]]; then

@@ -13,6 +13,7 @@
 struct entry {
 	struct flow flow;
 	char label[FLOW_LABEL_MAX];
+	void *slots[FLOW_SLOTS];
 	uint32_t hash;
 	struct flows *flows;
 	struct entry *next;            /* of the bucket */
@@ -126,6 +127,7 @@ static struct entry *new_entry(struct flows *flows, const char *label, uint32_t 
 	}
 	strncpy(entry->label, label, sizeof entry->label - 1);
 	entry->flow.label = entry->label;
+	entry->flow.slots = entry->slots;
 	entry->flow.number = ++flows->numbered;
 	entry->hash = hash;
 	entry->flows = flows;

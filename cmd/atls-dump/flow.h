@@ -8,6 +8,9 @@
 
 #define FLOW_LABEL_MAX 256u
 
+/* Who keeps something of a session: it is made and freed by that watcher alone. */
+enum flow_slot { FLOW_SUMMARY, FLOW_CHECK, FLOW_LADDER, FLOW_SLOTS };
+
 /* Where a piece was. */
 struct place {
 	unsigned long long exchange;
@@ -25,6 +28,7 @@ struct flow {
 	struct place place;  /* of the piece under way */
 	struct place origin; /* of the piece that the record under way began in */
 	unsigned sessions;   /* ClientHellos that began one */
+	void **slots;        /* FLOW_SLOTS, for what watchers keep of it; null at first */
 	bool repeated;       /* the piece is the one before it again (base carriage) */
 };
 
@@ -44,6 +48,8 @@ struct watcher {
 		uint64_t offset, const char *expected, const char *found);
 	/* A session is over, or was not heard of for long. */
 	void (*flow_end)(void *ctx, const struct flow *flow);
+	/* All inputs are read. */
+	void (*end)(void *ctx);
 };
 
 struct flows;

@@ -119,20 +119,39 @@ static bool watch(struct dump *dump, struct watcher watcher)
 	return watcher.ctx != NULL;
 }
 
+static struct watcher choose(
+	const struct settings *settings, const struct view_config *view, struct atls_error *err)
+{
+	if (settings->fields)
+		return view_fields(view, settings->fields, err);
+	if (settings->ladder || settings->svg)
+		return view_ladder(view, settings->svg);
+	if (settings->sessions)
+		return view_sessions(view, settings->json);
+	if (settings->json)
+		return view_json(view);
+	return settings->tree ? view_tree(view) : view_line(view);
+}
+
 static int prepare(struct dump *dump, struct atls_error *err)
 {
 	const struct settings *settings = &dump->settings;
 	const struct view_config view = {
 		.out = &dump->out, .malformed = &dump->malformed, .all_bytes = settings->all_bytes};
-	struct flows_config config = {.watchers = dump->watchers, .keylog = dump->keylog};
+	const struct extract_dirs dirs = {settings->certs, settings->plaintext, settings->records};
 	const struct watcher own = {
 		.ctx = dump, .malformed = on_malformed, .record_end = on_record_end};
-	bool done = watch(dump, own) && watch(dump, settings->json   ? view_json(&view)
-						    : settings->tree ? view_tree(&view)
-								     : view_line(&view));
-	config.watcher_count = dump->watcher_count;
-	if (done)
+	bool done = watch(dump, own) && watch(dump, choose(settings, &view, err));
+	if (done && (dirs.certs || dirs.plaintext || dirs.records))
+		done = watch(dump, extract(&dirs, &dump->log, err));
+	const struct flows_config config = {.watchers = dump->watchers,
+		.watcher_count = dump->watcher_count,
+		.keylog = dump->keylog,
+		.bodies = dirs.records != NULL};
+	if (done && !err->code)
 		dump->flows = flows_new(&config);
+	if (err->code)
+		return err->code;
 	return dump->flows ? ATLS_OK : atls_error_set(err, ATLS_E_MEMORY, "out of memory");
 }
 
@@ -147,6 +166,9 @@ static int run(struct dump *dump, struct atls_error *err)
 		rc = prepare(dump, err);
 	for (int i = 0; i < count && !rc; i++)
 		rc = dump_file(dump, files[i], err);
+	for (size_t i = 0; i < dump->watcher_count; i++)
+		if (dump->watchers[i].end)
+			dump->watchers[i].end(dump->watchers[i].ctx);
 	if (rc == ATLS_E_MEMORY)
 		atls_error_set(err, rc, "out of memory");
 	int flushed = out_flush(&dump->out, rc ? NULL : err);
@@ -171,6 +193,8 @@ int main(int argc, char **argv)
 		return code;
 	dump.log = (struct atls_log){.tool = atls_dump_tool.name, .level = dump.settings.level};
 	int rc = run(&dump, &err);
+	if (err.code == ATLS_E_USAGE)
+		atls_error_hint(&err, "see '%s --help'", atls_dump_tool.name);
 	if (rc)
 		atls_log_error(&dump.log, &err);
 	end(&dump);

@@ -12,8 +12,10 @@ struct settings {
 	enum atls_log_level level;
 	struct input_options input;
 	bool json, tree, all_bytes;
-	const char *keylog;
-	char **files; /* operands; none: standard input */
+	bool sessions, ladder, svg;
+	const char *keylog, *fields;
+	const char *certs, *plaintext, *records; /* directories to write to */
+	char **files;                            /* operands; none: standard input */
 	int file_count;
 };
 

@@ -2,6 +2,7 @@
 #ifndef ATLS_DUMP_VIEW_H
 #define ATLS_DUMP_VIEW_H
 
+#include "cli/log.h"
 #include "flow.h"
 #include "out.h"
 
@@ -16,6 +17,25 @@ struct view_config {
 struct watcher view_line(const struct view_config *config);
 struct watcher view_tree(const struct view_config *config);
 struct watcher view_json(const struct view_config *config);
+
+/* One line, or one JSON object, a session. */
+struct watcher view_sessions(const struct view_config *config, bool json);
+
+/* The ladder, as text or as an SVG. */
+struct watcher view_ladder(const struct view_config *config, bool svg);
+
+/* Chosen fields, tab separated. list is "a,b,c" and outlives the view; err names a field that is
+ * none (ATLS_E_USAGE). */
+struct watcher view_fields(
+	const struct view_config *config, const char *list, struct atls_error *err);
+
+/* Writes certificates, plaintext and records into directories; a null one is not asked for. The
+ * directories are made if they are not there. err: ATLS_E_LOCAL. */
+struct extract_dirs {
+	const char *certs, *plaintext, *records;
+};
+struct watcher extract(
+	const struct extract_dirs *dirs, const struct atls_log *log, struct atls_error *err);
 
 void view_free(struct watcher *watcher);
 

@@ -78,6 +78,42 @@ static void certificate_list(struct atls_cut *cut, const struct atls_message *me
 		*cut = list;
 }
 
+/* Width bytes at *at as a length, if that many bytes follow. */
+static bool take_length(const struct atls_message *message, size_t *at, size_t width, size_t *len)
+{
+	if (message->len - *at < width)
+		return false;
+	*len = 0;
+	for (size_t i = 0; i < width; i++)
+		*len = *len << 8 | message->bytes[*at + i];
+	*at += width;
+	return *len <= message->len - *at;
+}
+
+bool atls_message_certificate(
+	const struct atls_message *message, size_t *at, const uint8_t **der, size_t *len)
+{
+	size_t skip;
+	bool is_13 = message->version >= VERSION_13;
+	if (message->type != ATLS_CERTIFICATE || message->certificate_type == 2)
+		return false;
+	if (*at == 0) {
+		*at = ATLS_MESSAGE_HEADER;
+		if (is_13 && !take_length(message, at, 1, &skip))
+			return false;
+		*at += is_13 ? skip : 0;
+		if (!take_length(message, at, 3, &skip))
+			return false;
+	}
+	if (*at == message->len || !take_length(message, at, 3, len))
+		return false;
+	*der = message->bytes + *at;
+	*at += *len;
+	if (is_13 && take_length(message, at, 2, &skip))
+		*at += skip;
+	return true;
+}
+
 static void certificate(struct atls_cut *cut, const struct atls_message *message)
 {
 	if (message->version >= VERSION_13)

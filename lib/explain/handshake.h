@@ -44,6 +44,11 @@ struct atls_message {
 /* Says the fields of a message, as children of a node that the caller has begun. */
 void atls_message_explain(const struct atls_message *message, const struct atls_nodes *nodes);
 
+/* The next certificate's DER of a Certificate message; *at is 0 at first. False if there is no
+ * more, or what there is is malformed. */
+bool atls_message_certificate(
+	const struct atls_message *message, size_t *at, const uint8_t **der, size_t *len);
+
 /* The same for the content of an alert, change_cipher_spec or heartbeat record. */
 void atls_content_explain(
 	unsigned type, const uint8_t *bytes, size_t len, const struct atls_nodes *nodes);
