@@ -1,56 +1,15 @@
 #include "cli/creds.h"
 
-#include "core/buf.h"
+#include "cli/file.h"
 #include "core/err.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 /* One certificate chain and its key. */
 struct pair_files {
 	const char *cert;
 	const char *key; /* null: in the file of cert */
 };
-
-#define FILE_MAX (16u << 20)
-#define READ_MAX (64u << 10)
-
-/* Appends all that fd gives. 0 or an errno. */
-static int read_all(struct atls_buf *buf, int fd)
-{
-	uint8_t *room;
-	ssize_t len = 1;
-
-	while (len != 0) {
-		int rc = atls_buf_reserve(buf, READ_MAX, &room);
-		if (rc)
-			return rc == ATLS_E_LIMIT ? EFBIG : ENOMEM;
-		len = read(fd, room, READ_MAX);
-		if (len < 0 && errno != EINTR)
-			return errno;
-		if (len > 0)
-			atls_buf_commit(buf, (size_t)len);
-	}
-	return 0;
-}
-
-/* Reads a file, a pipe too, into a buffer that wipes what it gives back. role names it in an
- * error. */
-static int read_file(
-	struct atls_buf *buf, const char *role, const char *name, struct atls_error *err)
-{
-	int fd = open(name, O_RDONLY | O_CLOEXEC);
-	int why = fd < 0 ? errno : read_all(buf, fd);
-
-	if (fd >= 0)
-		close(fd);
-	if (!why && buf->len)
-		return ATLS_OK;
-	return atls_error_set(err, ATLS_E_LOCAL, "cannot read %s file '%s': %s", role, name,
-		why ? strerror(why) : "it is empty");
-}
 
 static gnutls_datum_t datum_of(const struct atls_buf *buf)
 {
@@ -137,11 +96,11 @@ static int load_pair(
 	struct atls_buf cert, key;
 	int rc;
 
-	atls_buf_init(&cert, FILE_MAX);
-	atls_buf_init(&key, FILE_MAX);
-	rc = read_file(&cert, "certificate", files->cert, err);
+	atls_buf_init(&cert, ATLS_FILE_MAX);
+	atls_buf_init(&key, ATLS_FILE_MAX);
+	rc = atls_file_read(&cert, "certificate", files->cert, err);
 	if (!rc && files->key)
-		rc = read_file(&key, "key", files->key, err);
+		rc = atls_file_read(&key, "key", files->key, err);
 	if (!rc)
 		rc = load_chain(creds, files, &cert, files->key ? &key : &cert, err);
 	atls_buf_free(&cert);
@@ -155,8 +114,8 @@ static gnutls_x509_trust_list_t file_trust(const char *name, struct atls_error *
 	struct atls_buf buf;
 	int added;
 
-	atls_buf_init(&buf, FILE_MAX);
-	if (read_file(&buf, "CA", name, err) == ATLS_OK) {
+	atls_buf_init(&buf, ATLS_FILE_MAX);
+	if (atls_file_read(&buf, "CA", name, err) == ATLS_OK) {
 		gnutls_datum_t pem = datum_of(&buf);
 		added = gnutls_x509_trust_list_init(&list, 0);
 		if (added >= 0)

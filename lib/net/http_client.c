@@ -3,24 +3,23 @@
 #include "core/buf.h"
 #include "core/err.h"
 #include "net/curl_error.h"
+#include "net/curl_loop.h"
 #include "net/curl_setup.h"
 #include "net/http_head.h"
 #include "net/outer.h"
-#include "net/timer.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 struct atls_http_client {
-	struct event_base *base;
-	CURLM *multi;
-	struct event *timer;
+	struct atls_curl_loop *loop;
 };
 
 struct atls_http_channel {
 	struct atls_http_client *client;
 	CURL *easy;
+	struct atls_curl_job job;
 	struct curl_slist *headers; /* of the request under way */
 	const struct curl_slist *user_headers;
 	struct atls_http_head head;
@@ -46,112 +45,46 @@ static void fail(struct atls_http_channel *channel, CURLcode rc)
 	atls_curl_error(channel->easy, rc, channel->detail, channel->connect_to, err);
 }
 
-static void finish_all(struct atls_http_client *client)
+static void finish(void *ctx, CURLcode rc)
 {
-	int left;
-	const CURLMsg *message;
-	while ((message = curl_multi_info_read(client->multi, &left))) {
-		if (message->msg != CURLMSG_DONE)
-			continue;
-		struct atls_http_channel *channel;
-		CURL *easy = message->easy_handle;
-		CURLcode rc = message->data.result;
-		curl_easy_getinfo(easy, CURLINFO_PRIVATE, &channel);
-		curl_multi_remove_handle(client->multi, easy);
-		channel->busy = false;
-		struct atls_http_answer *answer = &channel->answer;
-		atls_outer_note(&channel->outer, easy);
-		curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
-		if (rc != CURLE_OK)
-			fail(channel, rc);
-		else if (!channel->head.whole)
-			/* libcurl takes an end amid the headers for the end of an answer. */
-			atls_error_set(&answer->error, ATLS_E_NETWORK,
-				"HTTP: the answer was cut short, amid its headers");
-		if (answer->error.code)
-			answer->status = 0;
-		answer->body = channel->body.mem + channel->body.head;
-		answer->len = channel->body.len;
-		channel->answered(channel->ctx, answer);
-	}
-}
-
-static void on_socket(evutil_socket_t fd, short what, void *ctx)
-{
-	struct atls_http_client *client = ctx;
-	int running;
-	int flags =
-		(what & EV_READ ? CURL_CSELECT_IN : 0) | (what & EV_WRITE ? CURL_CSELECT_OUT : 0);
-	curl_multi_socket_action(client->multi, fd, flags, &running);
-	finish_all(client);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *ctx)
-{
-	(void)fd;
-	(void)what;
-	struct atls_http_client *client = ctx;
-	int running;
-	curl_multi_socket_action(client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	finish_all(client);
-}
-
-static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
-{
-	(void)easy;
-	struct atls_http_client *client = ctx;
-	struct event *event = socket_ctx;
-	if (event)
-		event_free(event);
-	event = NULL;
-	if (what != CURL_POLL_REMOVE) {
-		short flags = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
-				      (what & CURL_POLL_OUT ? EV_WRITE : 0));
-		event = event_new(client->base, fd, flags, on_socket, client);
-		if (!event || event_add(event, NULL))
-			return -1;
-	}
-	curl_multi_assign(client->multi, fd, event);
-	return 0;
-}
-
-static int watch_timer(CURLM *multi, long ms, void *ctx)
-{
-	(void)multi;
-	struct atls_http_client *client = ctx;
-	if (ms < 0)
-		return event_del(client->timer);
-	return atls_timer_set(client->timer, ms);
+	struct atls_http_channel *channel = ctx;
+	CURL *easy = channel->easy;
+	channel->busy = false;
+	struct atls_http_answer *answer = &channel->answer;
+	atls_outer_note(&channel->outer, easy);
+	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+	if (rc != CURLE_OK)
+		fail(channel, rc);
+	else if (!channel->head.whole)
+		/* libcurl takes an end amid the headers for the end of an answer. */
+		atls_error_set(&answer->error, ATLS_E_NETWORK,
+			"HTTP: the answer was cut short, amid its headers");
+	if (answer->error.code)
+		answer->status = 0;
+	answer->body = channel->body.mem + channel->body.head;
+	answer->len = channel->body.len;
+	channel->answered(channel->ctx, answer);
 }
 
 struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err)
 {
 	struct atls_http_client *client = calloc(1, sizeof *client);
-	if (client) {
-		client->base = base;
-		client->multi = curl_multi_init();
-		client->timer = event_new(base, -1, 0, on_timer, client);
-	}
-	if (!client || !client->multi || !client->timer) {
-		atls_http_client_free(client);
+	if (!client) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for the HTTP client");
 		return NULL;
 	}
-	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
-	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, watch_timer);
-	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
-	return client;
+	client->loop = atls_curl_loop_new(base, err);
+	if (client->loop)
+		return client;
+	free(client);
+	return NULL;
 }
 
 void atls_http_client_free(struct atls_http_client *client)
 {
 	if (!client)
 		return;
-	if (client->multi)
-		curl_multi_cleanup(client->multi);
-	if (client->timer)
-		event_free(client->timer);
+	atls_curl_loop_free(client->loop);
 	free(client);
 }
 
@@ -198,7 +131,7 @@ struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 		atls_http_channel_free(channel);
 		return NULL;
 	}
-	curl_easy_setopt(channel->easy, CURLOPT_PRIVATE, channel);
+	channel->job = (struct atls_curl_job){.done = finish, .ctx = channel};
 	curl_easy_setopt(channel->easy, CURLOPT_ERRORBUFFER, channel->detail);
 	curl_easy_setopt(channel->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(channel->easy, CURLOPT_WRITEDATA, channel);
@@ -213,7 +146,7 @@ void atls_http_channel_free(struct atls_http_channel *channel)
 	if (!channel)
 		return;
 	if (channel->busy)
-		curl_multi_remove_handle(channel->client->multi, channel->easy);
+		atls_curl_loop_remove(channel->client->loop, channel->easy);
 	curl_easy_cleanup(channel->easy);
 	curl_slist_free_all(channel->headers);
 	atls_buf_free(&channel->body);
@@ -285,13 +218,9 @@ int atls_http_post(
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, len ? body : "");
-	if (curl_multi_add_handle(channel->client->multi, easy) != CURLM_OK)
+	if (atls_curl_loop_add(channel->client->loop, easy, &channel->job))
 		return ATLS_E_MEMORY;
 	channel->busy = true;
-	/* Now, not a turn of the loop later; what comes of it at once is looked at there. */
-	int running;
-	curl_multi_socket_action(channel->client->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	event_active(channel->client->timer, EV_TIMEOUT, 0);
 	return ATLS_OK;
 }
 

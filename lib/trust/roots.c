@@ -29,7 +29,7 @@ void atls_roots_free(struct atls_roots *roots)
 	free(roots);
 }
 
-static bool is_known(const struct atls_roots *roots, const void *der, size_t len)
+bool atls_roots_holds(const struct atls_roots *roots, const void *der, size_t len)
 {
 	for (size_t i = 0; i < roots->count; i++)
 		if (roots->root[i].len == len && memcmp(roots->root[i].der, der, len) == 0)
@@ -39,7 +39,7 @@ static bool is_known(const struct atls_roots *roots, const void *der, size_t len
 
 int atls_roots_add(struct atls_roots *roots, const void *der, size_t len, enum atls_origin origin)
 {
-	if (len == 0 || is_known(roots, der, len))
+	if (len == 0 || atls_roots_holds(roots, der, len))
 		return 0;
 	if (roots->count == roots->cap) {
 		size_t cap = roots->cap ? 2 * roots->cap : 64;

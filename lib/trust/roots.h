@@ -19,6 +19,8 @@ void atls_roots_free(struct atls_roots *roots);
  * public is to be added first. 0 or ATLS_E_MEMORY. */
 int atls_roots_add(struct atls_roots *roots, const void *der, size_t len, enum atls_origin origin);
 
+bool atls_roots_holds(const struct atls_roots *roots, const void *der, size_t len);
+
 /* How many there are of an origin. */
 unsigned atls_roots_count(const struct atls_roots *roots, enum atls_origin origin);
 
