@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-extern const struct atls_tool atls_client_tool, atls_dump_tool, atls_serve_tool;
+extern const struct atls_tool atls_client_tool, atls_dump_tool, atls_probe_tool, atls_serve_tool;
 
 static const struct atls_tool *const tools[] = {
-	&atls_client_tool, &atls_dump_tool, &atls_serve_tool};
+	&atls_client_tool, &atls_dump_tool, &atls_probe_tool, &atls_serve_tool};
 
 /* Writes "a|b|c" as "a b c". */
 static void put_choices(FILE *out, const char *choices)

@@ -12,7 +12,7 @@ bats_require_minimum_version 1.5.0
 root=$BATS_TEST_DIRNAME/..
 . "$root/tests/lib/common.bash"
 
-tools=(atls-client atls-dump atls-serve)
+tools=(atls-client atls-dump atls-probe atls-serve)
 
 setup_file() {
     use_dir
@@ -111,7 +111,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
 
 @test "README.md names no option that does not exist" {
     all_options | long_names | sort -u >"$BATS_TEST_TMPDIR/known"
-    grep -oE '(atls-client|atls-dump|atls-serve)( [^|`&]*)' README.md | long_names | sort -u >"$BATS_TEST_TMPDIR/used"
+    grep -oE '(atls-client|atls-dump|atls-probe|atls-serve)( [^|`&]*)' README.md | long_names | sort -u >"$BATS_TEST_TMPDIR/used"
     (($(wc -l <"$BATS_TEST_TMPDIR/used") > 5))
     comm -13 "$BATS_TEST_TMPDIR/known" "$BATS_TEST_TMPDIR/used" >"$BATS_TEST_TMPDIR/stale"
     equal README.md /dev/null "$BATS_TEST_TMPDIR/stale"
@@ -134,7 +134,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
 @test "the manual pages have their sections, and mandoc finds nothing to warn of" {
     local page section
     mandoc -T lint -W warning man/*.[178]
-    for page in man/atls-client.1 man/atls-dump.1 man/atls-serve.8; do
+    for page in man/atls-client.1 man/atls-dump.1 man/atls-probe.1 man/atls-serve.8; do
         for section in NAME SYNOPSIS DESCRIPTION ENVIRONMENT 'EXIT STATUS' EXAMPLES 'SEE ALSO' \
             'SECURITY CONSIDERATIONS'; do
             grep -qx ".Sh $section" "$page"
@@ -151,6 +151,36 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
     echo outer >>"$BATS_TEST_TMPDIR/fields"
     sort -u "$BATS_TEST_TMPDIR/fields" >"$BATS_TEST_TMPDIR/found"
     sed -n 's/^\.It Va //p' man/atls-client.1 | sort -u >"$BATS_TEST_TMPDIR/page"
+    equal 'fields' "$BATS_TEST_TMPDIR/found" "$BATS_TEST_TMPDIR/page"
+}
+
+@test "atls-probe(1) has each kind of evidence, and each weight, in the order of evidence.h" {
+    sed -n 's/.*\[ATLS_EV_[A-Z_]*\] = "\(.*\)",/\1/p' lib/trust/judge.c | sort >"$BATS_TEST_TMPDIR/kinds"
+    (($(wc -l <"$BATS_TEST_TMPDIR/kinds") > 10))
+    sed -n '/^\.Sh EVIDENCE/,/^\.Sh CASES/p' man/atls-probe.1 >"$BATS_TEST_TMPDIR/evidence"
+    sed -n 's/^\.It Cm \([a-z, -]*\) Ta .*/\1/p' "$BATS_TEST_TMPDIR/evidence" | sed 's/ , /\n/g' | sort -u >"$BATS_TEST_TMPDIR/named"
+    equal 'kinds of evidence' "$BATS_TEST_TMPDIR/kinds" "$BATS_TEST_TMPDIR/named"
+    sed -n 's/^\tATLS_W_[A-Z_]* = \(-\{0,1\}[0-9]*\),.*/\1/p' lib/trust/evidence.h >"$BATS_TEST_TMPDIR/weights"
+    grep -oE '^\.It (Cm [a-z, -]* )?Ta -?[0-9]+ Ta' "$BATS_TEST_TMPDIR/evidence" | grep -oE -- '-?[0-9]+ Ta$' |
+        sed 's/ Ta//' | grep -vx 0 >"$BATS_TEST_TMPDIR/told"
+    equal weights "$BATS_TEST_TMPDIR/weights" "$BATS_TEST_TMPDIR/told"
+}
+
+@test "the issuers that are built in are those of issuers.tsv" {
+    awk -f lib/trust/issuers.awk lib/trust/issuers.tsv |
+        clang-format --assume-filename=lib/trust/x.c >"$BATS_TEST_TMPDIR/issuers.c"
+    equal issuers "$BATS_TEST_TMPDIR/issuers.c" lib/trust/issuers_builtin.c
+}
+
+@test "atls-probe(1) has each field of --json, and no other" {
+    run -7 --separate-stderr bin/atls-probe --json --depth full --store "$CERTS/ca.pem" --public-roots "$CERTS/ca.pem" \
+        --expect-pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= "localhost:$HTTPS_PORT"
+    jq -r 'keys[], (.tls | keys[]), (.chain[0] | keys[]), (.evidence[0] | keys[])' <<<"$output" >"$BATS_TEST_TMPDIR/fields"
+    run -5 --separate-stderr bin/atls-probe --json --depth quick "localhost:$HTTP_PORT"
+    jq -r 'keys[]' <<<"$output" >>"$BATS_TEST_TMPDIR/fields"
+    sort -u "$BATS_TEST_TMPDIR/fields" >"$BATS_TEST_TMPDIR/found"
+    sed -n '/^\.Sh JSON/,/^\.Sh ENVIRONMENT/s/^\.\(It \)\{0,1\}Va //p' man/atls-probe.1 | sed 's/[ ,.]\{1,\}/\n/g' |
+        grep . | sort -u >"$BATS_TEST_TMPDIR/page"
     equal 'fields' "$BATS_TEST_TMPDIR/found" "$BATS_TEST_TMPDIR/page"
 }
 

@@ -102,18 +102,14 @@ static int by_target(const void *a, const void *b)
 	return strcmp(one->target, other->target);
 }
 
-struct baselines *baselines_read(const char *name, struct atls_error *err)
+static int read_lines(
+	struct baselines *baselines, FILE *file, const char *name, struct atls_error *err)
 {
-	struct baselines *baselines = calloc(1, sizeof *baselines);
-	FILE *file = fopen(name, "re");
 	char *line = NULL;
 	size_t cap = 0;
 	unsigned number = 0;
-	int rc = baselines ? ATLS_OK : ATLS_E_MEMORY;
+	int rc = ATLS_OK;
 
-	if (!file)
-		rc = atls_error_set(
-			err, ATLS_E_LOCAL, "cannot read baseline '%s': %s", name, strerror(errno));
 	while (!rc && getline(&line, &cap, file) >= 0) {
 		number++;
 		rc = add_line(baselines, line);
@@ -122,16 +118,29 @@ struct baselines *baselines_read(const char *name, struct atls_error *err)
 				BASELINE_SCHEMA);
 	}
 	free(line);
-	if (file)
-		fclose(file);
-	if (rc) {
-		atls_error_set(err, rc, "out of memory for the baseline");
-		baselines_free(baselines);
+	return rc ? atls_error_set(err, rc, "out of memory for the baseline") : ATLS_OK;
+}
+
+struct baselines *baselines_read(const char *name, struct atls_error *err)
+{
+	FILE *file = fopen(name, "re");
+
+	if (!file) {
+		atls_error_set(
+			err, ATLS_E_LOCAL, "cannot read baseline '%s': %s", name, strerror(errno));
 		return NULL;
 	}
-	if (baselines->count)
+	struct baselines *baselines = calloc(1, sizeof *baselines);
+	if (!baselines) {
+		atls_error_set(err, ATLS_E_MEMORY, "out of memory for the baseline");
+	} else if (read_lines(baselines, file, name, err)) {
+		baselines_free(baselines);
+		baselines = NULL;
+	} else if (baselines->count) {
 		qsort(baselines->baseline, baselines->count, sizeof *baselines->baseline,
 			by_target);
+	}
+	fclose(file);
 	return baselines;
 }
 

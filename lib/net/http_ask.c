@@ -169,9 +169,8 @@ static void on_ready(evutil_socket_t fd, short what, void *ctx)
 	struct atls_http_ask *ask = ctx;
 
 	(void)fd;
-	if (what == EV_TIMEOUT && atls_now_ms() >= ask->deadline)
-		finish(ask);
-	else if (!go_on(ask))
+	bool late = what == EV_TIMEOUT && atls_now_ms() >= ask->deadline;
+	if (late || !go_on(ask))
 		finish(ask);
 }
 
