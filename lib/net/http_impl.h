@@ -23,7 +23,9 @@ struct atls_http_daemon {
 struct atls_http_connection {
 	struct MHD_Connection *mhd;
 	struct atls_http_request *request; /* under way, or null */
-	int64_t since; /* of what it is doing now: waiting, receiving, answering */
+	int64_t since;      /* of what it is doing now: waiting, receiving, answering */
+	int64_t head_since; /* bytes that are no whole head yet; 0: none */
+	uint64_t received;  /* bytes up to the end of the last request */
 	TAILQ_ENTRY(atls_http_connection) entry;
 };
 
@@ -60,6 +62,9 @@ enum MHD_Result atls_http_on_request(void *daemon, struct MHD_Connection *mhd, c
 	const char *method, const char *version, const char *data, size_t *len, void **request);
 void atls_http_on_completed(void *daemon, struct MHD_Connection *mhd, void **request,
 	enum MHD_RequestTerminationCode why);
+
+/* Bytes that came over a TCP connection so far; 0 for others. */
+uint64_t atls_http_received(struct MHD_Connection *mhd);
 
 /* Says a status on a connection that is about to be closed amid a request. */
 void atls_http_say_last(struct atls_http_request *request, unsigned status);

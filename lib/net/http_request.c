@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 
 /* A body that is too long is read on to its end up to this, so that the client sees the 413 instead
@@ -25,7 +26,6 @@ static void request_free(struct atls_http_request *request)
 void atls_http_on_completed(
 	void *ctx, struct MHD_Connection *mhd, void **con_cls, enum MHD_RequestTerminationCode why)
 {
-	(void)mhd;
 	(void)why;
 	struct atls_http_daemon *daemon = ctx;
 	struct atls_http_request *request = *con_cls;
@@ -33,6 +33,8 @@ void atls_http_on_completed(
 		return;
 	if (request->connection) {
 		request->connection->request = NULL;
+		request->connection->received = atls_http_received(mhd);
+		request->connection->head_since = 0;
 		request->connection->since = atls_now_ms();
 	}
 	if (request->ready)
@@ -110,6 +112,56 @@ static void refuse(
 	atls_http_reply(request, status, extra, extra->name ? 1 : 0, NULL, 0);
 }
 
+/* What says where a request ends. */
+struct framing {
+	unsigned lengths, codings;
+	bool broken;
+};
+
+static enum MHD_Result note_framing(
+	void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	static const char token[] = "!#$%&'*+-.^_`|~0123456789"
+				    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	struct framing *framing = ctx;
+	const char *text = value ? value : "";
+	(void)kind;
+	if (name[strspn(name, token)] != '\0') {
+		framing->broken = true;
+	} else if (strcasecmp(name, MHD_HTTP_HEADER_CONTENT_LENGTH) == 0) {
+		framing->lengths++;
+		framing->broken |= text[0] == '\0' || text[strspn(text, "0123456789")] != '\0';
+	} else if (strcasecmp(name, MHD_HTTP_HEADER_TRANSFER_ENCODING) == 0) {
+		framing->codings++;
+		framing->broken |= strcasecmp(text, "chunked") != 0;
+	}
+	return MHD_YES;
+}
+
+/* 0 if everybody on the way finds the same end of a request, else a status: what one takes for its
+ * body would be another request to the next (RFC 9112 section 11.2). libmicrohttpd makes other
+ * names of folded lines, so that no length at all may be one that was folded. */
+static unsigned judge_framing(struct atls_http_request *request, const char *version)
+{
+	struct framing framing = {0};
+	MHD_get_connection_values(request->mhd, MHD_HEADER_KIND, note_framing, &framing);
+	if (framing.broken || framing.lengths + framing.codings > 1 ||
+		(framing.codings && strcmp(version, MHD_HTTP_VERSION_1_1) != 0))
+		return MHD_HTTP_BAD_REQUEST;
+	if (framing.lengths + framing.codings == 0 &&
+		strcmp(request->method, MHD_HTTP_METHOD_POST) == 0)
+		return MHD_HTTP_LENGTH_REQUIRED;
+	return 0;
+}
+
+/* The connection ends with it, for nobody knows what would follow. */
+static enum MHD_Result refuse_framing(struct atls_http_request *request, unsigned status)
+{
+	static const struct atls_http_header closing = {MHD_HTTP_HEADER_CONNECTION, "close"};
+	refuse(request, status, &closing);
+	return queue_reply(request);
+}
+
 /* Headers are in. A refusal whose body is short waits for the body, so that the connection and the
  * answer survive; one whose body is long is answered at once. */
 static enum MHD_Result admit(struct atls_http_request *request)
@@ -181,13 +233,15 @@ void atls_http_say_last(struct atls_http_request *request, unsigned status)
 enum MHD_Result atls_http_on_request(void *ctx, struct MHD_Connection *mhd, const char *path,
 	const char *method, const char *version, const char *data, size_t *len, void **con_cls)
 {
-	(void)version;
 	struct atls_http_daemon *daemon = ctx;
 	struct atls_http_request *request = *con_cls;
 	if (!request) {
 		request = request_new(daemon, mhd, path, method);
 		*con_cls = request;
-		return request ? admit(request) : MHD_NO;
+		if (!request)
+			return MHD_NO;
+		unsigned status = judge_framing(request, version);
+		return status ? refuse_framing(request, status) : admit(request);
 	}
 	if (*len)
 		return receive(request, data, len);

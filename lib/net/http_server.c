@@ -5,6 +5,8 @@
 #include "net/listen.h"
 #include "net/timer.h"
 
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -43,6 +45,27 @@ static bool peer_ended(int fd)
 	return poll(&state, 1, 0) > 0 && (state.revents & (POLLRDHUP | POLLHUP | POLLERR));
 }
 
+uint64_t atls_http_received(struct MHD_Connection *mhd)
+{
+	struct tcp_info tcp = {0};
+	socklen_t len = sizeof tcp;
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (!info || getsockopt(info->connect_fd, IPPROTO_TCP, TCP_INFO, &tcp, &len))
+		return 0;
+	return tcp.tcpi_bytes_received;
+}
+
+/* Whether a head has been under way for too long: libmicrohttpd tells only of whole ones. */
+static bool head_is_late(struct atls_http_connection *connection, int64_t now, int64_t limit_ms)
+{
+	if (connection->request || atls_http_received(connection->mhd) <= connection->received)
+		connection->head_since = 0;
+	else if (!connection->head_since)
+		connection->head_since = now;
+	return connection->head_since && now - connection->head_since >= limit_ms;
+}
+
 /* Connections that drip, since libmicrohttpd's own time-out starts anew with every byte, and those
  * that ended amid a request, which it keeps until then. */
 static void sweep(evutil_socket_t fd, short what, void *ctx)
@@ -57,7 +80,8 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 		struct atls_http_request *request = connection->request;
 		bool working = request && (request->ready || request->queued);
 		bool late = now - connection->since >=
-			    (request ? server->config.request_ms : KEEPALIVE_MS);
+				    (request ? server->config.request_ms : KEEPALIVE_MS) ||
+			    head_is_late(connection, now, server->config.request_ms);
 		const union MHD_ConnectionInfo *info =
 			MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
 		bool ended = info && !working && now - connection->since >= SWEEP_MS &&
@@ -162,7 +186,8 @@ static struct MHD_Daemon *start_mhd(
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_LIMIT, config->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)(KEEPALIVE_MS / 1000), MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-		MHD_OPTION_ARRAY, where->cert ? tls : tls + 2, MHD_OPTION_END);
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, where->cert ? tls : tls + 2,
+		MHD_OPTION_END);
 }
 
 /* Takes fd over. */
