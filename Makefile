@@ -40,11 +40,13 @@ CC := $(CC_$(FLAVOUR))
 endif
 SAN := $(SAN_$(FLAVOUR))
 
+# wslay comes without a file for pkg-config.
 LIB_PC := gnutls nettle
+LIB_LIBS := -lwslay
 PC := $(LIB_PC) libcurl libmicrohttpd jansson libevent_core libpcap zlib
 PC_CFLAGS = $(shell pkg-config --cflags $(PC))
-PC_LIBS = $(shell pkg-config --libs $(PC))
-LIB_PC_LIBS = $(shell pkg-config --libs $(LIB_PC))
+PC_LIBS = $(shell pkg-config --libs $(PC)) $(LIB_LIBS)
+LIB_PC_LIBS = $(shell pkg-config --libs $(LIB_PC)) $(LIB_LIBS)
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla -Werror
 CFLAGS ?= $(OPT_$(FLAVOUR)) -g
@@ -60,7 +62,8 @@ EDGE_OBJ := $(foreach layer,net cli,$(call LAYER_OBJ,$(layer)))
 
 TOOLS := $(sort $(notdir $(patsubst %/,%,$(wildcard cmd/*/))))
 TOOL_OBJ = $(patsubst %.c,$(B)/%.o,$(sort $(wildcard cmd/$(1)/*.c)))
-# libatls for others: what lib/libatls.map lists, and of libraries LIB_PC alone.
+# libatls for others: what lib/libatls.map lists, and of libraries LIB_PC and
+# LIB_LIBS alone.
 SONAME := libatls.so.0
 SHARED := libatls.so.$(VERSION)
 

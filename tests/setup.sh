@@ -7,7 +7,7 @@ set -euo pipefail
 # A | means: the first, unless one of the others is there.
 demo=(gcc libc6-dev make pkg-config libgnutls28-dev nettle-dev
     'libcurl4-gnutls-dev|libcurl4-openssl-dev' libmicrohttpd-dev libjansson-dev libevent-dev
-    libpcap0.8-dev zlib1g-dev
+    libpcap0.8-dev zlib1g-dev libwslay-dev
     sslsplit openssl curl)
 test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy nginx-light haproxy
     openssh-server openssh-client netcat-openbsd gnutls-bin shellcheck mandoc cppcheck clang-format
