@@ -47,6 +47,10 @@ struct atls_http_request {
 	bool queued;
 	char peer[PEER_TEXT];
 	void *user;
+	struct MHD_UpgradeResponseHandle *upgraded; /* until it is ended */
+	bool left_http;                             /* the connection is no longer HTTP's */
+	atls_http_upgrade_fn *opened;
+	void *opened_ctx;
 };
 
 struct atls_http_server {
@@ -65,6 +69,8 @@ void atls_http_on_completed(void *daemon, struct MHD_Connection *mhd, void **req
 
 /* Bytes that came over a TCP connection so far; 0 for others. */
 uint64_t atls_http_received(struct MHD_Connection *mhd);
+/* Lets the prepared response go out, now or when libmicrohttpd asks. */
+void atls_http_answered(struct atls_http_request *request);
 
 /* Says a status on a connection that is about to be closed amid a request. */
 void atls_http_say_last(struct atls_http_request *request, unsigned status);

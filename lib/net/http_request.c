@@ -272,6 +272,16 @@ static struct MHD_Response *make_response(
 	return response;
 }
 
+void atls_http_answered(struct atls_http_request *request)
+{
+	request->answered = true;
+	if (request->suspended) {
+		request->suspended = false;
+		MHD_resume_connection(request->mhd);
+		event_active(request->daemon->timer, EV_TIMEOUT, 0);
+	}
+}
+
 void atls_http_reply(struct atls_http_request *request, unsigned status,
 	const struct atls_http_header *headers, size_t count, void *body, size_t len)
 {
@@ -279,14 +289,9 @@ void atls_http_reply(struct atls_http_request *request, unsigned status,
 		free(body);
 		return;
 	}
-	request->answered = true;
 	request->status = status;
 	request->response = make_response(headers, count, body, len);
-	if (request->suspended) {
-		request->suspended = false;
-		MHD_resume_connection(request->mhd);
-		event_active(request->daemon->timer, EV_TIMEOUT, 0);
-	}
+	atls_http_answered(request);
 }
 
 const char *atls_http_request_method(const struct atls_http_request *request)

@@ -78,6 +78,8 @@ static void sweep(evutil_socket_t fd, short what, void *ctx)
 	TAILQ_FOREACH(connection, &server->connections, entry)
 	{
 		struct atls_http_request *request = connection->request;
+		if (request && request->left_http)
+			continue;
 		bool working = request && (request->ready || request->queued);
 		bool late = now - connection->since >=
 				    (request ? server->config.request_ms : KEEPALIVE_MS) ||
@@ -151,13 +153,15 @@ void atls_http_server_free(struct atls_http_server *server)
 {
 	if (!server)
 		return;
-	/* libmicrohttpd insists that nothing is suspended when it stops. */
+	/* libmicrohttpd insists that nothing is suspended or upgraded when it stops. */
 	struct atls_http_connection *connection;
 	TAILQ_FOREACH(connection, &server->connections, entry)
 	{
 		if (connection->request && connection->request->suspended)
 			atls_http_reply(connection->request, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, 0,
 				NULL, 0);
+		if (connection->request && connection->request->upgraded)
+			atls_http_upgrade_end(connection->request);
 	}
 	while (!SLIST_EMPTY(&server->daemons)) {
 		struct atls_http_daemon *daemon = SLIST_FIRST(&server->daemons);
@@ -172,8 +176,9 @@ void atls_http_server_free(struct atls_http_server *server)
 static struct MHD_Daemon *start_mhd(
 	struct atls_http_daemon *daemon, int fd, const struct atls_http_listen *where)
 {
-	unsigned flags =
-		MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (where->cert ? MHD_USE_TLS : 0u);
+	bool upgrades = daemon->server->config.upgrades && !where->cert;
+	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+			 (where->cert ? MHD_USE_TLS : 0u) | (upgrades ? MHD_ALLOW_UPGRADE : 0u);
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)where->cert},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)where->key},

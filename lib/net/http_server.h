@@ -20,6 +20,7 @@ struct atls_http_server_config {
 	size_t bodies_max;        /* all that are under way; beyond: 503 */
 	unsigned connections_max; /* of each listener; more wait in the backlog */
 	int64_t request_ms;       /* for a request to come in, and for an answer to go out */
+	bool upgrades;            /* connections may leave HTTP, see atls_http_upgrade() */
 
 	/* The headers are in. 0 to take the body, else the status to answer with, and *extra one
 	 * header for it. */
@@ -55,6 +56,29 @@ int atls_http_server_listen(struct atls_http_server *server, const struct atls_h
 /* Answers, and takes over body (malloc'd or null) whether it can or not. headers are copied. */
 void atls_http_reply(struct atls_http_request *request, unsigned status,
 	const struct atls_http_header *headers, size_t count, void *body, size_t len);
+
+/* What an upgraded connection is from then on. */
+struct atls_http_upgraded {
+	int fd;            /* it does not block; not to be closed */
+	const void *early; /* bytes that came behind the request already */
+	size_t early_len;
+};
+
+typedef void atls_http_upgrade_fn(
+	void *ctx, struct atls_http_request *request, const struct atls_http_upgraded *connection);
+
+/*
+ * Answers 101 with headers (copied); "Connection: Upgrade" is added. opened is called from the
+ * event base when the answer is out, after which the request lives until atls_http_upgrade_end(),
+ * and done() follows that. If the connection is lost before, done() comes without opened. Not over
+ * https (atls_http_request_secure()), where libmicrohttpd would copy all bytes through a socket
+ * pair.
+ */
+void atls_http_upgrade(struct atls_http_request *request, const struct atls_http_header *headers,
+	size_t count, atls_http_upgrade_fn *opened, void *ctx);
+
+/* Closes an upgraded connection. */
+void atls_http_upgrade_end(struct atls_http_request *request);
 
 const char *atls_http_request_method(const struct atls_http_request *request);
 const char *atls_http_request_path(const struct atls_http_request *request);
