@@ -2,7 +2,8 @@
 
 #include <time.h>
 
-#define MICRO 1000000
+#define MICRO       1000000
+#define SECONDS_MAX 100000000000 /* in the year 5138 */
 
 int64_t clock_parse(const char *text)
 {
@@ -22,7 +23,13 @@ int64_t clock_parse(const char *text)
 	return ((int64_t)timegm(&tm) - east) * MICRO + micro;
 }
 
+int64_t clock_from_parts(int64_t seconds, int64_t micro)
+{
+	bool sound = seconds >= 0 && seconds < SECONDS_MAX && micro >= 0 && micro < MICRO;
+	return sound ? seconds * MICRO + micro : -1;
+}
+
 int64_t clock_from_seconds(double seconds)
 {
-	return seconds >= 0 && seconds < 1e11 ? (int64_t)(seconds * MICRO) : -1;
+	return seconds >= 0 && seconds < SECONDS_MAX ? (int64_t)(seconds * MICRO) : -1;
 }

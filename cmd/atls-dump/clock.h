@@ -10,5 +10,6 @@ int64_t clock_parse(const char *text);
 
 /* The same of seconds since the epoch; -1 for what no clock shows. */
 int64_t clock_from_seconds(double seconds);
+int64_t clock_from_parts(int64_t seconds, int64_t micro);
 
 #endif

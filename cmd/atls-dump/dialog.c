@@ -26,6 +26,8 @@ struct dialog {
 	size_t memory;
 
 	bool websocket;
+	struct pending *upgrade; /* what asked for it, and the answer, wait for its first words */
+	struct http_message *upgraded;
 	char *socket_session;
 	unsigned long long socket_exchange;
 	bool positioned[2]; /* by direction: up, down */
@@ -68,6 +70,9 @@ void dialog_free(struct dialog *dialog)
 		return;
 	while (dialog->first)
 		pending_free(take_out(dialog, &dialog->first));
+	if (dialog->upgrade)
+		pending_free(dialog->upgrade);
+	free(dialog->upgraded);
 	free(dialog->label);
 	free(dialog->last);
 	free(dialog->socket_session);
@@ -162,9 +167,31 @@ static int give_up_on(struct dialog *dialog, struct pending *pending)
 	return rc;
 }
 
+/* Gives what a WebSocket began with, under the name that it turned out to have. */
+static int give_upgrade(struct dialog *dialog)
+{
+	struct pending *upgrade = dialog->upgrade;
+	struct http_message *upgraded = dialog->upgraded;
+	struct body body;
+	if (!upgraded)
+		return ATLS_OK;
+	dialog->upgrade = NULL;
+	dialog->upgraded = NULL;
+	int rc = give_held(dialog, upgrade, dialog->socket_session);
+	if (!rc)
+		rc = body_read(&body, upgraded, NULL);
+	if (!rc) {
+		rc = give(dialog, upgraded, &body, dialog->socket_session, upgrade->exchange);
+		body_free(&body);
+	}
+	pending_free(upgrade);
+	free(upgraded);
+	return rc;
+}
+
 int dialog_end(struct dialog *dialog)
 {
-	int rc = ATLS_OK;
+	int rc = give_upgrade(dialog);
 	while (dialog->first && !rc)
 		rc = give_up_on(dialog, take_out(dialog, &dialog->first));
 	return rc;
@@ -213,14 +240,15 @@ static int take_request(
 {
 	const char *session = own_session(message, body);
 	bool is_atls = body->is_atls || asks_websocket(message);
-	bool hold = is_atls && !session && message->body_len <= HTTP_HELD_MAX;
+	bool hold = is_atls && message->body_len <= HTTP_HELD_MAX &&
+		    (!session || (asks_websocket(message) && !(body->dict.has & ATLS_DICT_ID)));
 	struct pending *pending = add_pending(dialog, message, hold);
 	if (!pending)
 		return ATLS_E_MEMORY;
 	int rc = ATLS_OK;
 	if (is_atls)
 		pending->exchange = ++dialog->dialogs->exchanges;
-	if (session)
+	if (session && !hold)
 		rc = note_session(&pending->session, session);
 	pending->held = hold;
 	if (!session)
@@ -251,12 +279,19 @@ static struct pending *request_of(struct dialog *dialog, const struct http_messa
 	return *link ? take_out(dialog, link) : NULL;
 }
 
-static int begin_websocket(struct dialog *dialog, const struct http_message *message,
-	const char *session, unsigned long long exchange)
+/* The answer opened a WebSocket, whose first text message names the session. */
+static int begin_websocket(struct dialog *dialog, struct pending *pending,
+	const struct http_message *message, const char *session)
 {
-	dialog->websocket = message->status == 101 && message->websocket;
-	dialog->socket_exchange = exchange;
-	return dialog->websocket ? note_session(&dialog->socket_session, session) : ATLS_OK;
+	size_t size;
+	int rc = give_upgrade(dialog);
+	if (rc)
+		return rc;
+	dialog->websocket = true;
+	dialog->socket_exchange = pending->exchange;
+	dialog->upgrade = pending;
+	dialog->upgraded = http_message_copy(message, false, &size);
+	return dialog->upgraded ? note_session(&dialog->socket_session, session) : ATLS_E_MEMORY;
 }
 
 static int give_answer(struct dialog *dialog, struct pending *pending,
@@ -274,11 +309,11 @@ static int give_answer(struct dialog *dialog, struct pending *pending,
 		session = dialog->label;
 	if (exchange == 0)
 		exchange = ++dialog->dialogs->exchanges;
+	if (pending && message->status == 101 && message->websocket)
+		return begin_websocket(dialog, pending, message, session);
 	int rc = pending ? give_held(dialog, pending, session) : ATLS_OK;
 	if (!rc)
 		rc = give(dialog, message, body, session, exchange);
-	if (!rc)
-		rc = begin_websocket(dialog, message, session, exchange);
 	return rc ? rc : note_session(&dialog->last, session);
 }
 
@@ -291,7 +326,7 @@ static int take_answer(
 	int rc = ATLS_OK;
 	if (body->is_atls || (pending && pending->exchange))
 		rc = give_answer(dialog, pending, message, body);
-	if (pending)
+	if (pending && pending != dialog->upgrade)
 		pending_free(pending);
 	return rc;
 }
@@ -348,6 +383,8 @@ int dialog_frame(struct dialog *dialog, const struct dialog_frame *frame)
 		.positioned = dialog->positioned[frame->down],
 		.position = dialog->position[frame->down],
 		.http = &http};
+	if (!rc)
+		rc = give_upgrade(dialog);
 	if (!rc)
 		rc = sink->piece(sink->ctx, &piece);
 	dialog->position[frame->down] += piece.len;

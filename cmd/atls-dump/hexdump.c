@@ -13,7 +13,9 @@ struct hex {
 	struct lines lines;
 	uint8_t last[LINE_BYTES]; /* the bytes of the last line, which a "*" repeats */
 	size_t last_len;
-	uint64_t next; /* what the offset column says next, of a dump that has one */
+	uint64_t repeats; /* bytes that "*" may still stand for */
+	uint64_t next;    /* what the offset column says next, of a dump that has one */
+	bool dump;        /* the lines before had offsets: one that has nothing else is the end */
 	bool repeating;
 	bool complained; /* about the stretch of lines that this is in */
 	bool inside;     /* a line too long to be held, of bare digits */
@@ -37,7 +39,7 @@ static size_t digits(const char *text, size_t max)
 
 /* Where the bytes begin behind an offset column, with *offset set, or null if the line has none:
  * "00000010: ", or seven digits or more in front of groups of two. */
-static const char *skip_offset(const char *text, uint64_t *offset)
+static const char *skip_offset(const struct hex *hex, const char *text, uint64_t *offset)
 {
 	size_t len = digits(text, 16);
 	const char *behind = text + len;
@@ -50,7 +52,7 @@ static const char *skip_offset(const char *text, uint64_t *offset)
 		return NULL;
 	const char *first = behind + strspn(behind, " ");
 	size_t group = digits(first, 3);
-	return *first == '\0' || group == 2 ? first : NULL;
+	return group == 2 || (*first == '\0' && hex->dump) ? first : NULL;
 }
 
 /* The bytes of a dump's line: up to the column of characters, which two spaces or a bar set off. */
@@ -94,11 +96,12 @@ static int repeat(struct hex *hex, uint64_t offset, uint64_t at)
 {
 	int rc = ATLS_OK;
 	hex->repeating = false;
-	if (offset < hex->next || offset - hex->next > HEX_REPEAT_MAX || hex->last_len == 0) {
+	if (offset < hex->next || offset - hex->next > hex->repeats || hex->last_len == 0) {
 		sink_malformed(hex->sink, at, "an offset behind the repeated lines", "%llx",
 			(unsigned long long)offset);
 		return rc;
 	}
+	hex->repeats -= offset - hex->next;
 	for (uint64_t left = offset - hex->next; left && !rc;) {
 		size_t len = left < hex->last_len ? (size_t)left : hex->last_len;
 		rc = sink_bytes(hex->sink, hex->last, len, at);
@@ -109,7 +112,7 @@ static int repeat(struct hex *hex, uint64_t offset, uint64_t at)
 
 static int dump_line(struct hex *hex, const char *bytes, uint64_t offset, uint64_t at)
 {
-	bool bar = strchr(bytes, '|') != NULL;
+	bool bar = bytes[-1] != ':' && strchr(bytes, '|'); /* xxd has none */
 	int rc = hex->repeating ? repeat(hex, offset, at) : ATLS_OK;
 	hex->last_len = columns(bytes, bar, hex->last);
 	hex->next = offset + hex->last_len;
@@ -150,10 +153,11 @@ static int hex_line(void *ctx, char *line, size_t len, uint64_t at, bool more)
 		hex->repeating = true;
 		return ATLS_OK;
 	}
-	const char *bytes = more ? NULL : skip_offset(line, &offset);
+	const char *bytes = more ? NULL : skip_offset(hex, line, &offset);
 	if (!bytes)
 		return bare_line(hex, line, at, more);
 	hex->complained = false;
+	hex->dump = true;
 	return dump_line(hex, bytes, offset, at);
 }
 
@@ -163,6 +167,7 @@ static void *hex_open(const struct piece_sink *sink)
 	if (hex) {
 		hex->sink = sink;
 		hex->high = -1;
+		hex->repeats = HEX_REPEAT_MAX;
 		lines_init(&hex->lines, hex_line, hex);
 	}
 	return hex;

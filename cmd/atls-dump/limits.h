@@ -21,6 +21,6 @@
 #define TCP_HELD_COUNT  1024u      /* and the segments that they are in */
 #define TCP_MEMORY      (6u << 20) /* of all connections together */
 
-#define HEX_REPEAT_MAX (16u << 20) /* bytes that a "*" of hexdump may stand for */
+#define HEX_REPEAT_MAX (16u << 20) /* bytes that all "*" of a hex dump may stand for */
 
 #endif

@@ -1,4 +1,5 @@
 #include "pcap_form.h"
+#include "clock.h"
 #include "connection.h"
 #include "form.h"
 
@@ -7,8 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define TIMES_MILLION 1000000
 
 /* The file as libpcap sees it. It reads without a buffer of its own, so that what was read tells
  * where a packet stands. */
@@ -75,7 +74,7 @@ static int take_packet(
 {
 	struct packet packet;
 	uint64_t offset = packet_offset(reader, header->caplen);
-	int64_t time_us = header->ts.tv_sec * (int64_t)TIMES_MILLION + header->ts.tv_usec;
+	int64_t time_us = clock_from_parts(header->ts.tv_sec, header->ts.tv_usec);
 	switch (packet_read(pcap_datalink(reader->pcap), bytes, header->caplen, &packet)) {
 	case PACKET_TCP:
 		offset += (uint64_t)(packet.payload - bytes);

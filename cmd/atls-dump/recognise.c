@@ -25,12 +25,16 @@ static bool is_tls(const uint8_t *head, size_t len)
 	return len && body_looks_like_tls(head, len) != 0;
 }
 
-/* A dict begins with the length of a key. */
+/* A dict begins with the length of a key, which is a word. A time of day does not. */
 static bool is_flow(const uint8_t *head, size_t len)
 {
 	uint64_t value;
 	int prefix = tnet_length(head, len, &value);
-	return prefix > 0 && tnet_length(head + prefix, len - (size_t)prefix, &value) > 0;
+	if (prefix <= 0)
+		return false;
+	int key = tnet_length(head + prefix, len - (size_t)prefix, &value);
+	size_t at = (size_t)(prefix + key);
+	return key > 0 && value > 0 && at < len && head[at] >= 'a' && head[at] <= 'z';
 }
 
 static bool has(const uint8_t *head, size_t len, const char *text)
@@ -90,7 +94,7 @@ static bool is_base64(const uint8_t *head, size_t len)
 	for (size_t i = 0; i < len; i++) {
 		if (text_base64_digit((char)head[i]) >= 0)
 			digits++;
-		else if (!memchr("=\r\n \t", head[i], 5))
+		else if (!memchr("=\r\n", head[i], 3))
 			return false;
 	}
 	return digits >= 2;
