@@ -1,6 +1,6 @@
-/* pieces [--from FORM] [-b] FILE: what atls-dump's input gives, a line a piece, in order; what is
- * malformed on standard error. With -b, instead, the bytes of each session and direction in hex, a
- * line each, sessions numbered in the order in which they appear. */
+/* pieces [--from FORM] [-b | -n] FILE: what atls-dump's input gives, a line a piece, in order; what
+ * is malformed on standard error. With -b, instead, the bytes of each session and direction in hex,
+ * a line each, sessions numbered in the order in which they appear; with -n, nothing. */
 #include "cmd/atls-dump/input.h"
 
 #include <fcntl.h>
@@ -20,7 +20,7 @@ struct stream {
 };
 
 struct pieces {
-	bool as_streams;
+	bool as_streams, silent;
 	int malformed;
 	struct stream streams[STREAMS_MAX];
 	int stream_count;
@@ -83,6 +83,8 @@ static void print(const struct piece *piece)
 static int on_piece(void *ctx, const struct piece *piece)
 {
 	struct pieces *pieces = ctx;
+	if (pieces->silent)
+		return 0;
 	if (pieces->as_streams)
 		add(pieces, piece);
 	else
@@ -129,6 +131,8 @@ int main(int argc, char **argv)
 	for (; i + 1 < argc && argv[i][0] == '-' && argv[i][1]; i++)
 		if (strcmp(argv[i], "-b") == 0)
 			pieces.as_streams = true;
+		else if (strcmp(argv[i], "-n") == 0)
+			pieces.silent = true;
 		else
 			options.from = argv[++i];
 	if (i >= argc)
