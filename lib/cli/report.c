@@ -53,7 +53,13 @@ static char *to_text(json_t *object)
 {
 	char *text = object ? json_dumps(object, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
 	json_decref(object);
-	return text;
+	size_t len = text ? strlen(text) : 0;
+	char *line = text ? realloc(text, len + 2) : NULL;
+	if (line)
+		memcpy(line + len, "\n", 2);
+	else
+		free(text);
+	return line;
 }
 
 char *atls_report_seen_text(const struct atls_report_seen *seen, const char *host)
@@ -63,16 +69,28 @@ char *atls_report_seen_text(const struct atls_report_seen *seen, const char *hos
 		atls_report_chain_json(&seen->chain)));
 }
 
-char *atls_report_shown_text(
-	const struct atls_report_shown *shown, enum atls_report_finding finding)
+json_t *atls_report_shown_json(const struct atls_report_shown *shown)
 {
 	json_t *fronts = json_array();
 	for (unsigned i = 0; i < shown->front_count; i++)
 		json_array_append_new(fronts, atls_report_chain_json(&shown->fronts[i]));
-	return to_text(json_pack("{s:s, s:o, s:o, s:o, s:s}", "schema", ATLS_REPORT_PROTOCOL,
-		"connection", connection_json(&shown->connection), "own",
-		atls_report_chain_json(&shown->own), "fronts", fronts, "finding",
-		atls_report_word(finding)));
+	return json_pack("{s:o, s:o, s:o}", "connection", connection_json(&shown->connection),
+		"own", atls_report_chain_json(&shown->own), "fronts", fronts);
+}
+
+char *atls_report_shown_text(
+	const struct atls_report_shown *shown, enum atls_report_finding finding)
+{
+	json_t *object = json_pack(
+		"{s:s, s:s}", "schema", ATLS_REPORT_PROTOCOL, "finding", atls_report_word(finding));
+	json_t *rest = atls_report_shown_json(shown);
+	bool done = object && rest && json_object_update(object, rest) == 0;
+	json_decref(rest);
+	if (!done) {
+		json_decref(object);
+		return NULL;
+	}
+	return to_text(object);
 }
 
 /* ---- Reading -------------------------------------------------------------------------------- */

@@ -12,8 +12,11 @@
 /* A chain as an array of {"sha256": HEX, "der": BASE64}. Null if memory is short. */
 json_t *atls_report_chain_json(const struct atls_report_chain *chain);
 
-/* What the client says, host being the name that it went to; with what the service answers and
- * finds. The text, without a newline, is the caller's to free. Null if memory is short. */
+/* What a service shows, without schema and finding. Null if memory is short. */
+json_t *atls_report_shown_json(const struct atls_report_shown *shown);
+
+/* What the client says, host being the name that it went to; what the service answers and finds. A
+ * line with its newline, for the caller to free. Null if memory is short. */
 char *atls_report_seen_text(const struct atls_report_seen *seen, const char *host);
 char *atls_report_shown_text(
 	const struct atls_report_shown *shown, enum atls_report_finding finding);

@@ -14,6 +14,7 @@
 
 struct atls_http_client {
 	struct atls_curl_loop *loop;
+	struct atls_outers outers;
 };
 
 struct atls_http_channel {
@@ -29,7 +30,8 @@ struct atls_http_channel {
 	struct atls_http_answer answer;
 	atls_http_answered *answered;
 	void *ctx;
-	struct atls_outer outer;
+	unsigned long outer; /* the serial of the connection that the last request went by */
+	bool outer_noted;
 	bool connect_to; /* connections may go elsewhere than the URL says */
 };
 
@@ -45,13 +47,23 @@ static void fail(struct atls_http_channel *channel, CURLcode rc)
 	atls_curl_error(channel->easy, rc, channel->detail, channel->connect_to, err);
 }
 
+/* Once a request; while it travels, if possible. */
+static void note_outer(struct atls_http_channel *channel)
+{
+	if (channel->outer_noted)
+		return;
+	channel->outer_noted = true;
+	const struct atls_outer *outer = atls_outer_note(&channel->client->outers, channel->easy);
+	channel->outer = outer ? outer->serial : 0;
+}
+
 static void finish(void *ctx, CURLcode rc)
 {
 	struct atls_http_channel *channel = ctx;
 	CURL *easy = channel->easy;
 	channel->busy = false;
 	struct atls_http_answer *answer = &channel->answer;
-	atls_outer_note(&channel->outer, easy);
+	note_outer(channel);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
 	if (rc != CURLE_OK)
 		fail(channel, rc);
@@ -73,6 +85,7 @@ struct atls_http_client *atls_http_client_new(struct event_base *base, struct at
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for the HTTP client");
 		return NULL;
 	}
+	atls_outers_init(&client->outers);
 	client->loop = atls_curl_loop_new(base, err);
 	if (client->loop)
 		return client;
@@ -85,6 +98,7 @@ void atls_http_client_free(struct atls_http_client *client)
 	if (!client)
 		return;
 	atls_curl_loop_free(client->loop);
+	atls_outers_free(&client->outers);
 	free(client);
 }
 
@@ -103,6 +117,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *ctx)
 {
 	struct atls_http_channel *channel = ctx;
 	size_t len = size * count;
+	note_outer(channel);
 	return atls_http_head_line(&channel->head, &channel->answer, data, len) ? 0 : len;
 }
 
@@ -150,7 +165,6 @@ void atls_http_channel_free(struct atls_http_channel *channel)
 	curl_easy_cleanup(channel->easy);
 	curl_slist_free_all(channel->headers);
 	atls_buf_free(&channel->body);
-	atls_outer_free(&channel->outer);
 	explicit_bzero(channel, sizeof *channel);
 	free(channel);
 }
@@ -213,6 +227,7 @@ int atls_http_post(
 		return ATLS_E_MEMORY;
 	memset(&channel->answer, 0, sizeof channel->answer);
 	channel->detail[0] = '\0';
+	channel->outer_noted = false;
 	atls_buf_consume(&channel->body, channel->body.len);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
@@ -226,8 +241,20 @@ int atls_http_post(
 
 unsigned atls_http_outer_chain(const struct atls_http_channel *channel, char *const **pem)
 {
-	*pem = channel->outer.pem;
-	return channel->outer.count;
+	const struct atls_outer *outer = atls_outer_find(&channel->client->outers, channel->outer);
+	*pem = outer ? outer->pem : NULL;
+	return outer ? outer->count : 0;
+}
+
+unsigned long atls_http_outer(
+	const struct atls_http_channel *channel, struct atls_report_connection *connection)
+{
+	const struct atls_outer *outer = atls_outer_find(&channel->client->outers, channel->outer);
+	memset(connection, 0, sizeof *connection);
+	if (!outer)
+		return 0;
+	*connection = outer->connection;
+	return outer->serial;
 }
 
 const char *atls_http_version(const struct atls_http_channel *channel)

@@ -4,6 +4,8 @@
 
 #include "atls.h"
 
+#include "trust/report.h"
+
 #include <curl/curl.h>
 #include <event2/event.h>
 
@@ -73,9 +75,14 @@ int atls_http_post(
 /* Forgets the cookies of this channel. The first ones that come are kept for good. */
 void atls_http_channel_forget(struct atls_http_channel *channel);
 
-/* The certificates that the outer TLS showed on the connection that this channel made last, leaf
- * first, as PEM; 0 if there were none. They are the channel's until its next request. */
+/* The certificates that the outer TLS showed on the connection that the last request went by, leaf
+ * first, as PEM; 0 if there were none. They are the client's until the next request. */
 unsigned atls_http_outer_chain(const struct atls_http_channel *channel, char *const **pem);
+
+/* What else is known of that connection. Returns its number, by which it differs from all others of
+ * the run; 0 if it is not known which one it was. */
+unsigned long atls_http_outer(
+	const struct atls_http_channel *channel, struct atls_report_connection *connection);
 
 /* "2", "1.1": the HTTP version of the last answer. */
 const char *atls_http_version(const struct atls_http_channel *channel);

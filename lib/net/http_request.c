@@ -324,6 +324,18 @@ bool atls_http_request_secure(const struct atls_http_request *request)
 	return request->daemon->secure;
 }
 
+void atls_http_request_connection(
+	const struct atls_http_request *request, struct atls_report_connection *connection)
+{
+	const union MHD_ConnectionInfo *info =
+		request->daemon->secure
+			? MHD_get_connection_info(request->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)
+			: NULL;
+	memset(connection, 0, sizeof *connection);
+	if (info && info->tls_session)
+		atls_report_connection_read(connection, info->tls_session);
+}
+
 uint8_t *atls_http_request_body(struct atls_http_request *request, size_t *len)
 {
 	*len = request->body.len;

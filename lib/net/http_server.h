@@ -4,6 +4,8 @@
 
 #include "atls.h"
 
+#include "trust/report.h"
+
 #include <event2/event.h>
 
 struct atls_http_server;
@@ -90,6 +92,9 @@ const char *atls_http_request_cookie(const struct atls_http_request *request, co
 const char *atls_http_request_peer(const struct atls_http_request *request);
 /* Whether it came over https. */
 bool atls_http_request_secure(const struct atls_http_request *request);
+/* The TLS of the connection that it came on. */
+void atls_http_request_connection(
+	const struct atls_http_request *request, struct atls_report_connection *connection);
 /* The body; the caller may change its bytes. */
 uint8_t *atls_http_request_body(struct atls_http_request *request, size_t *len);
 /* Gives the body's memory back before the answer. */
