@@ -7,6 +7,7 @@ _atls_serve() {
         --port-file
         --outer-cert
         --outer-key
+        --outer-chain
         --cert
         --key
         --cacert
@@ -48,6 +49,9 @@ _atls_serve() {
         compopt -o default
         ;;
     --outer-key)
+        compopt -o default
+        ;;
+    --outer-chain)
         compopt -o default
         ;;
     --cert)

@@ -5,6 +5,7 @@ complete -c atls-serve -s l -l listen -x -a '(__fish_print_hostnames)' -d 'liste
 complete -c atls-serve -l port-file -r -F -d 'write the ports to FILE, a line each, once they listen'
 complete -c atls-serve -l outer-cert -r -F -d 'certificate chain of the https listeners, PEM'
 complete -c atls-serve -l outer-key -r -F -d 'its private key, PEM (default: in the file of --outer-cert)'
+complete -c atls-serve -l outer-chain -r -F -d 'chain that the TLS terminator in front shows, PEM: the answer to clients\' reports'
 complete -c atls-serve -l cert -r -F -d 'certificate chain of the service, PEM; of several, the name asked for chooses'
 complete -c atls-serve -l key -r -F -d 'its private key, PEM (default: in the file of --cert); in the order of --cert'
 complete -c atls-serve -l cacert -r -F -d 'require a client certificate that leads to these anchors'

@@ -152,6 +152,8 @@ static int listen_all(struct service *service, struct atls_error *err)
 			settings->outer_key ? settings->outer_key : settings->outer_cert, err);
 		rc = err->code;
 	}
+	if (!rc)
+		rc = fronts_load(&service->fronts, settings, cert, err);
 	for (unsigned i = 0; i < settings->listen_count && !rc; i++) {
 		rc = listen_at(service, settings->listen[i], cert, key, &ports[i], err);
 		service->listening += !rc;
@@ -288,6 +290,7 @@ static void server_free(struct server *server)
 	if (service->priorities)
 		gnutls_priority_deinit(service->priorities);
 	atls_address_free(service->backend);
+	fronts_free(&service->fronts);
 	atls_capture_close(service->capture);
 }
 

@@ -11,6 +11,7 @@ enum option {
 	OPT_PORT_FILE,
 	OPT_OUTER_CERT,
 	OPT_OUTER_KEY,
+	OPT_OUTER_CHAIN,
 	OPT_CERT,
 	OPT_KEY,
 	OPT_CACERT,
@@ -42,6 +43,9 @@ static const struct atls_opt options[] = {
 		"certificate chain of the https listeners, PEM", false},
 	{OPT_OUTER_KEY, 0, "outer-key", "FILE", ATLS_OPT_FILE, NULL,
 		"its private key, PEM (default: in the file of --outer-cert)", false},
+	{OPT_OUTER_CHAIN, 0, "outer-chain", "FILE", ATLS_OPT_FILE, NULL,
+		"chain that the TLS terminator in front shows, PEM: the answer to clients' reports",
+		true},
 	{OPT_CERT, 0, "cert", "FILE", ATLS_OPT_FILE, NULL,
 		"certificate chain of the service, PEM; of several, the name asked for chooses",
 		true},
@@ -166,6 +170,8 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 	case OPT_OUTER_KEY:
 		s->outer_key = value;
 		return ATLS_OK;
+	case OPT_OUTER_CHAIN:
+		return take(s->outer_chains, &s->outer_chain_count, ATLS_FRONTS_MAX, value, err);
 	case OPT_CERT:
 		return take(s->certs, &s->cert_count, CERTS_MAX, value, err);
 	case OPT_KEY:

@@ -3,6 +3,7 @@
 
 #include "cli/log.h"
 #include "cli/opt.h"
+#include "trust/report.h"
 
 #define LISTEN_SPECS_MAX 32
 #define CERTS_MAX        64
@@ -18,6 +19,8 @@ struct settings {
 	const char *port_file;
 	const char *outer_cert;
 	const char *outer_key;
+	const char *outer_chains[ATLS_FRONTS_MAX]; /* what ends TLS in front shows */
+	unsigned outer_chain_count;
 	const char *certs[CERTS_MAX]; /* the n-th key belongs to the n-th certificate */
 	const char *keys[CERTS_MAX];
 	unsigned cert_count, key_count;

@@ -134,6 +134,7 @@ void service_answer(struct tunnel *tunnel, size_t len, bool final)
 
 static struct atls_engine *make_engine(struct service *service, struct atls_error *err)
 {
+	static const char *const protocols[] = {ATLS_REPORT_PROTOCOL};
 	const struct atls_engine_config config = {
 		.role = ATLS_SERVER,
 		.credentials = service->credentials,
@@ -141,6 +142,8 @@ static struct atls_engine *make_engine(struct service *service, struct atls_erro
 		.require_certificate = service->policy.anchors != NULL,
 		.verify = service->policy.anchors ? atls_policy_verify : NULL,
 		.verify_ctx = &service->policy,
+		.protocols = protocols,
+		.protocol_count = 1,
 	};
 	return atls_engine_new(&config, err);
 }
@@ -201,6 +204,8 @@ static void offer(
 	struct pending *pending, struct atls_session *session, const struct atls_body *body)
 {
 	struct tunnel *tunnel = session->user;
+	if (tunnel && (session->phase == ATLS_SESSION_OPENING || tunnel->report))
+		report_carried(tunnel, pending->request);
 	switch (atls_session_offer(session, body->records, body->len, atls_now_ms())) {
 	case ATLS_OFFER_REPEAT:
 		reply(pending, session->id, atls_buf_bytes(&session->answer), session->answer.len);

@@ -2,6 +2,7 @@
 #ifndef ATLS_SERVE_SERVICE_H
 #define ATLS_SERVE_SERVICE_H
 
+#include "front.h"
 #include "options.h"
 
 #include "cli/capture.h"
@@ -29,6 +30,7 @@ struct service {
 	gnutls_priority_t priorities;
 	struct atls_policy policy; /* for client certificates */
 	struct addrinfo *backend;
+	struct fronts fronts;
 	unsigned listening;           /* of settings.listen, so many listen */
 	struct atls_capture *capture; /* --capture, or null */
 	unsigned long long requests;
@@ -62,6 +64,11 @@ struct tunnel {
 	bool backend_shut;     /* our end was sent */
 	bool up_dead;          /* the backend takes no more */
 	struct atls_buf queue; /* plaintext on its way to the backend */
+
+	bool report; /* what comes is a transport report, and not for the backend */
+	struct atls_report_connection carrier; /* of its last request */
+	bool carried;                          /* there was one */
+	bool wanders; /* they came on several, or none that is known again */
 
 	bool told; /* the log says what was negotiated */
 	uint64_t accounted;
@@ -104,6 +111,11 @@ void tunnel_abort(struct tunnel *tunnel, const char *format, ...)
 void tunnel_end(struct tunnel *tunnel, bool remember);
 /* The client fell silent or took too long: the backend is told by a reset. */
 void tunnel_drop(struct tunnel *tunnel, const char *why);
+
+/* A request of a session that is, or may become, a report's. */
+void report_carried(struct tunnel *tunnel, const struct atls_http_request *request);
+/* Takes what came of a report, and answers it. */
+void report_pump(struct tunnel *tunnel);
 
 /* What the log says of a session, and of a request. */
 void tell_open(const struct tunnel *tunnel);

@@ -196,9 +196,14 @@ void tunnel_pump(struct tunnel *tunnel)
 		session->phase = ATLS_SESSION_OPEN;
 		tunnel->told = true;
 		tell_open(tunnel);
-		backend_connect(tunnel);
+		tunnel->report = atls_report_selected(session->engine);
+		if (!tunnel->report)
+			backend_connect(tunnel);
 	}
-	backend_push(tunnel);
+	if (tunnel->report)
+		report_pump(tunnel);
+	else
+		backend_push(tunnel);
 	backend_pull(tunnel);
 	if (atls_engine_state(session->engine) & ATLS_FAILED) {
 		tunnel->connected = false;
