@@ -20,6 +20,7 @@ _atls_client() {
         --outer-verify
         --outer-cacert
         --outer-pinnedpubkey
+        --report-outer
         -x --proxy
         -U --proxy-user
         --proxy-anyauth

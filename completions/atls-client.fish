@@ -19,6 +19,7 @@ complete -c atls-client -l tls-max -x -a '1.2 1.3' -d 'highest TLS version of th
 complete -c atls-client -l outer-verify -d 'check the network-layer certificate, too'
 complete -c atls-client -l outer-cacert -r -F -d 'trust anchors of the network layer, PEM (default: the system\'s)'
 complete -c atls-client -l outer-pinnedpubkey -x -d 'expect one of these keys of the network layer'
+complete -c atls-client -l report-outer -d 'tell the service what the network layer showed, and compare its answer'
 complete -c atls-client -s x -l proxy -x -a '(__fish_print_hostnames)' -d 'proxy to use: [http|https|socks5|...://]HOST[:PORT]'
 complete -c atls-client -s U -l proxy-user -x -d 'credentials for the proxy, or the file that holds them'
 complete -c atls-client -l proxy-anyauth -d 'ask the proxy which authentication it wants (default: Basic)'

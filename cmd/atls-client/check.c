@@ -23,7 +23,7 @@ static void progress(void *ctx, struct atls_engine *engine)
 	while (check->done && atls_engine_read(engine, ignored, sizeof ignored) > 0)
 		;
 	if (check->done || !(atls_engine_state(engine) & ATLS_ESTABLISHED) ||
-		session_facts(check->session).exchanges < 2 ||
+		session_facts(check->session).in_engine < 2 ||
 		(atls_engine_state(engine) & ATLS_HAVE_OUTPUT))
 		return;
 	ssize_t rc = atls_engine_read(engine, ignored, sizeof ignored);
@@ -68,6 +68,8 @@ static void print_text(const struct finding *found)
 	} else {
 		atls_out_text("outer TLS    none seen\n");
 	}
+	if (found->report)
+		atls_out_text("report       %s\n", found->report_sentence);
 	if (found->inner_seen) {
 		atls_out_text("inner TLS    %s\n", found->suite);
 		print_certificate(&found->inner);
@@ -95,13 +97,13 @@ int check_run(struct client *client)
 	if (client->report)
 		report_write(client, found, NULL);
 	session_free(check.session);
-	finding_free(found);
 	if (client->settings.json)
 		rc = atls_out_json(finding_json(found, "atls-client-check/1"), &output);
 	else
 		print_text(found);
 	if (!rc)
 		rc = atls_out_flush(&output);
+	finding_free(found);
 	int code = client_fail(client, &found->error);
 	return rc ? client_fail(client, &output) : code;
 }

@@ -1,5 +1,7 @@
 #include "finding.h"
 
+#include "outer_report.h"
+
 #include "cli/exit.h"
 #include "cli/out.h"
 #include "cli/report.h"
@@ -8,6 +10,32 @@
 
 #include <errno.h>
 #include <string.h>
+
+static void gather_report(struct finding *found, const struct outer_report *report)
+{
+	static const char *const states[] = {
+		[OUTER_REPORT_OPEN] = "open",
+		[OUTER_REPORT_ANSWERED] = "answered",
+		[OUTER_REPORT_UNTAKEN] = "untaken",
+		[OUTER_REPORT_FAILED] = "failed",
+	};
+	const char *sentence = "it was not answered";
+	found->report = json_pack("{s:s}", "state", states[report->state]);
+	if (report->state == OUTER_REPORT_ANSWERED) {
+		sentence = atls_report_sentence(report->finding);
+		json_object_update_new(found->report,
+			json_pack("{s:s, s:b, s:b, s:o}", "finding",
+				atls_report_word(report->finding), "intercepted",
+				atls_report_is_intercepted(report->finding), "steady",
+				report->steady, "service", atls_report_shown_json(&report->shown)));
+	} else if (report->state == OUTER_REPORT_UNTAKEN) {
+		sentence = "the service takes none";
+	} else if (report->state == OUTER_REPORT_FAILED) {
+		sentence = report->error.text;
+		json_object_set_new(found->report, "error", atls_out_string(sentence));
+	}
+	snprintf(found->report_sentence, sizeof found->report_sentence, "%s", sentence);
+}
 
 void finding_gather(struct finding *found, struct client *client, const struct session *session,
 	const struct atls_error *err)
@@ -27,6 +55,8 @@ void finding_gather(struct finding *found, struct client *client, const struct s
 	outer_chain(facts.channel, &found->outer_chain);
 	inner_chain(engine, &found->inner_chain);
 	found->handshake_ms = facts.handshake_ms;
+	if (facts.report)
+		gather_report(found, facts.report);
 	if (found->inner_seen) {
 		inner_judge(client, engine, &found->inner);
 		inner_suite(engine, found->suite, sizeof found->suite);
@@ -37,6 +67,7 @@ void finding_free(struct finding *found)
 {
 	atls_report_chain_free(&found->outer_chain);
 	atls_report_chain_free(&found->inner_chain);
+	json_decref(found->report);
 }
 
 static json_t *json_certificate(const struct atls_verdict *verdict)
@@ -67,6 +98,8 @@ json_t *finding_json(const struct finding *found, const char *schema)
 		json_object_set_new(inner, "checked", json_boolean(!found->unchecked));
 		json_object_set_new(root, "inner", inner);
 	}
+	if (found->report)
+		json_object_set(root, "report", found->report);
 	if (found->error.code) {
 		json_object_set_new(root, "error", atls_out_string(found->error.text));
 		json_object_set_new(

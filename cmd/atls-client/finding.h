@@ -24,6 +24,8 @@ struct finding {
 	char suite[TOLD_TEXT];
 	int64_t handshake_ms; /* -1: it was not done */
 	struct atls_report_chain outer_chain, inner_chain;
+	json_t *report; /* what came of --report-outer; null: it was not asked for */
+	char report_sentence[TOLD_TEXT];
 };
 
 /* Looks at a session as it stands; err is why it ended, or null. */

@@ -38,6 +38,8 @@ static const struct atls_opt options[] = {
 		"trust anchors of the network layer, PEM (default: the system's)", false},
 	{OPT_OUTER_PINS, 0, "outer-pinnedpubkey", "PINS", ATLS_OPT_TEXT, NULL,
 		"expect one of these keys of the network layer", false},
+	{OPT_REPORT_OUTER, 0, "report-outer", NULL, ATLS_OPT_NONE, NULL,
+		"tell the service what the network layer showed, and compare its answer", false},
 	{OPT_PROXY, 'x', "proxy", "URL", ATLS_OPT_HOST, NULL,
 		"proxy to use: [http|https|socks5|...://]HOST[:PORT]", false},
 	{OPT_PROXY_USER, 'U', "proxy-user", "USER:PASSWORD|@FILE", ATLS_OPT_TEXT, NULL,

@@ -38,6 +38,7 @@ struct settings {
 	bool outer_verify;
 	const char *outer_cacert;
 	const char *outer_pins;
+	bool report_outer;
 
 	const char *proxy;
 	char *proxy_user;

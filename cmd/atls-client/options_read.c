@@ -105,6 +105,9 @@ static int apply_trust(struct settings *s, int id, const char *value, struct atl
 	case OPT_OUTER_VERIFY:
 		s->outer_verify = true;
 		return ATLS_OK;
+	case OPT_REPORT_OUTER:
+		s->report_outer = true;
+		return ATLS_OK;
 	case OPT_OUTER_CACERT:
 		s->outer_cacert = value;
 		return ATLS_OK;

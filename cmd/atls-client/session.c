@@ -1,5 +1,6 @@
 #include "session_impl.h"
 
+#include "outer_report.h"
 #include "url.h"
 
 #include "core/err.h"
@@ -78,6 +79,63 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 		session_fail_memory(session);
 }
 
+static enum atls_encoding encoding_of(const struct session *session)
+{
+	return (enum atls_encoding)atls_encoding_by_name(session->codec->name);
+}
+
+/* After the report's inner session the owner's begins, on the same connection if that lives. */
+static void go_on(struct session *session)
+{
+	struct atls_error err = {0};
+	if (session_begin(session, encoding_of(session), &err))
+		session_end(session, &err);
+	else
+		session_step(session);
+}
+
+void session_done(struct session *session)
+{
+	if (!session->reporting || session->stopping) {
+		session_end(session, NULL);
+		return;
+	}
+	session->reporting = !outer_report_finish(session->report);
+	if (!session->reporting)
+		outer_report_tell(session->report, session);
+	go_on(session);
+}
+
+/* Some refuse a protocol that they do not know by an alert (RFC 7301 section 3.2). */
+static void session_failed(struct session *session)
+{
+	if (session->reporting && gnutls_alert_get(atls_engine_session(session->engine)) ==
+					  GNUTLS_A_NO_APPLICATION_PROTOCOL) {
+		session->reporting = false;
+		session->report->state = OUTER_REPORT_UNTAKEN;
+		outer_report_tell(session->report, session);
+		go_on(session);
+	} else {
+		session_end(session, atls_engine_error(session->engine));
+	}
+}
+
+/* The report's part of a step. A session without its protocol is an ordinary one: it is the
+ * owner's. */
+static void report_step(struct session *session)
+{
+	if (!(atls_engine_state(session->engine) & ATLS_ESTABLISHED))
+		return;
+	if (atls_report_selected(session->engine)) {
+		outer_report_step(
+			session->report, session->client, session->engine, session->channel);
+		return;
+	}
+	session->reporting = false;
+	session->report->state = OUTER_REPORT_UNTAKEN;
+	outer_report_tell(session->report, session);
+}
+
 /* Does what the carriage wants next. */
 void session_carry(struct session *session)
 {
@@ -94,7 +152,10 @@ void session_carry(struct session *session)
 			atls_timer_set(session->timer, at - now);
 		break;
 	case ATLS_BASE_DONE:
-		session_end(session, session->stopping ? NULL : atls_engine_error(session->engine));
+		if (!session->stopping && atls_engine_error(session->engine)->code)
+			session_failed(session);
+		else
+			session_done(session);
 		break;
 	}
 }
@@ -104,7 +165,10 @@ void session_step(struct session *session)
 {
 	if (session->over)
 		return;
-	session->events.progress(session->ctx, session->engine);
+	if (session->reporting)
+		report_step(session);
+	if (!session->reporting)
+		session->events.progress(session->ctx, session->engine);
 	if (session->over)
 		return;
 	if (session->stopping && atls_engine_close(session->engine) == ATLS_E_AGAIN) {
@@ -155,6 +219,7 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 	free(session->url);
 	session->url = url_for(client, session->codec);
 	atls_engine_free(session->engine);
+	static const char *const report_protocols[] = {ATLS_REPORT_PROTOCOL};
 	const struct atls_engine_config config = {
 		.role = ATLS_CLIENT,
 		.credentials = client->credentials,
@@ -165,7 +230,11 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 		.output_max = 2 * (size_t)settings->body_size > ATLS_OUTPUT_MAX
 				      ? 2 * (size_t)settings->body_size
 				      : ATLS_OUTPUT_MAX,
+		.protocols = report_protocols,
+		.protocol_count = session->reporting,
 	};
+	if (session->reporting)
+		outer_report_begin(session->report);
 	session->told = false;
 	session->began = atls_now_ms();
 	session->stood = 0;
@@ -179,7 +248,7 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 		.resume_ms = (int64_t)settings->resume_ms,
 		.seed = (uint32_t)(uintptr_t)session ^ (uint32_t)atls_now_ms(),
 	};
-	uint64_t exchanges = session->base.exchanges;
+	uint64_t exchanges = session->exchanges_before = session->base.exchanges;
 	atls_base_init(&session->base, session->engine, &limits, atls_now_ms());
 	session->base.exchanges = exchanges;
 	atls_http_channel_forget(session->channel);
@@ -209,8 +278,11 @@ struct session *session_new(struct client *client, const struct session_events *
 		atls_http_channel_new(client->http, &client->way, session_answered, session, err);
 	int wanted = client->settings.encoding;
 	session->may_change = wanted < 0;
+	session->reporting = client->settings.report_outer;
+	session->report = session->reporting ? outer_report_new() : NULL;
 	atls_buf_init(&session->early, 2 * ATLS_BODY_MAX);
 	if (!session->timer || !session->deadline || !session->channel ||
+		(session->reporting && !session->report) ||
 		session_begin(session, wanted < 0 ? ATLS_ATLS : (enum atls_encoding)wanted, err)) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for a session");
 		session_free(session);
@@ -227,6 +299,7 @@ void session_free(struct session *session)
 	atls_http_channel_free(session->channel);
 	atls_buf_free(&session->early);
 	atls_engine_free(session->engine);
+	outer_report_free(session->report);
 	if (session->timer)
 		event_free(session->timer);
 	if (session->deadline)
@@ -260,7 +333,7 @@ void session_abort(struct session *session, const struct atls_error *err)
 
 ssize_t session_write(struct session *session, const void *data, size_t len)
 {
-	if (session->replay)
+	if (session->replay || session->reporting)
 		return ATLS_E_AGAIN;
 	ssize_t done = atls_engine_write(session->engine, data, len);
 	if (done > 0 && session->may_change && atls_buf_append(&session->early, data, (size_t)done))
@@ -276,6 +349,8 @@ struct session_facts session_facts(const struct session *session)
 		.codec = session->codec,
 		.url = session->url,
 		.exchanges = session->base.exchanges,
+		.in_engine = session->base.exchanges - session->exchanges_before,
+		.report = session->report,
 		.handshake_ms = session->stood ? session->stood - session->began : -1,
 	};
 }

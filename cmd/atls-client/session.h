@@ -34,6 +34,7 @@ struct client {
 int client_fail(const struct client *client, struct atls_error *err);
 
 struct session;
+struct outer_report;
 
 struct session_events {
 	/* The engine may have plaintext, room or news. Called from the event base; read and write
@@ -71,9 +72,11 @@ struct session_facts {
 	struct atls_engine *engine;
 	struct atls_http_channel *channel;
 	const struct atls_body_codec *codec;
-	const char *url;      /* that is posted to */
-	uint64_t exchanges;   /* with a valid answer */
-	int64_t handshake_ms; /* -1: it is not done */
+	const char *url;                   /* that is posted to */
+	uint64_t exchanges;                /* with a valid answer */
+	uint64_t in_engine;                /* those of the inner session under way */
+	const struct outer_report *report; /* --report-outer; null: none was asked for */
+	int64_t handshake_ms;              /* -1: it is not done */
 };
 
 struct session_facts session_facts(const struct session *session);

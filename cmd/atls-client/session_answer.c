@@ -52,7 +52,7 @@ static void lost(struct session *session, const struct atls_http_answer *answer,
 	const struct atls_error *err)
 {
 	if (only_close_is_left(session)) {
-		session_end(session, NULL);
+		session_done(session);
 		return;
 	}
 	if (!session->base.answered) {
@@ -84,7 +84,8 @@ static void valid(struct session *session, const struct atls_body *body)
 		return;
 	}
 	(void)atls_base_answered(&session->base, body->records, body->len, atls_now_ms());
-	if (!session->told && (atls_engine_state(session->engine) & ATLS_ESTABLISHED)) {
+	if (!session->told && !session->reporting &&
+		(atls_engine_state(session->engine) & ATLS_ESTABLISHED)) {
 		session->told = true;
 		session->stood = atls_now_ms();
 		if (!session->stopping)
@@ -139,6 +140,8 @@ void session_answered(void *ctx, struct atls_http_answer *answer)
 	case ANSWER_UNKNOWN:
 		if (session->may_change)
 			change_encoding(session, &err);
+		else if (session->reporting && only_close_is_left(session))
+			session_done(session);
 		else if (atls_engine_state(session->engine) & ATLS_PEER_CLOSED)
 			session_end(session, &unheard);
 		else if (++session->unknown < UNKNOWN_MAX)

@@ -25,8 +25,11 @@ struct session {
 	uint8_t *body;
 	int64_t sent_at;
 	unsigned unknown;
-	int64_t began, stood; /* the handshake; stood is 0 before it is done */
-	bool told;            /* -v said what was negotiated */
+	uint64_t exchanges_before;   /* of other inner sessions */
+	struct outer_report *report; /* --report-outer, or null */
+	bool reporting;              /* this inner session is the report's, not the owner's */
+	int64_t began, stood;        /* the handshake; stood is 0 before it is done */
+	bool told;                   /* -v said what was negotiated */
 	bool stopping;
 	bool over;
 	struct atls_buf early; /* written while the encoding may change, to be written again */
@@ -40,6 +43,9 @@ void session_fail_memory(struct session *session);
 
 /* Does what the carriage wants next. */
 void session_carry(struct session *session);
+/* The inner session is over in order: the owner's is the end, after the report's that one begins.
+ */
+void session_done(struct session *session);
 /* Lets the owner read and write, then goes on with the carriage. */
 void session_step(struct session *session);
 
