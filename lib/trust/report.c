@@ -13,9 +13,9 @@ int atls_report_chain_add(struct atls_report_chain *chain, const void *der, size
 	if (!copy)
 		return ATLS_E_MEMORY;
 	memcpy(copy, der, len);
-	gnutls_datum_t *der = &chain->der[chain->count++];
-	der->data = copy;
-	der->size = (unsigned)len;
+	gnutls_datum_t *kept = &chain->der[chain->count++];
+	kept->data = copy;
+	kept->size = (unsigned)len;
 	return ATLS_OK;
 }
 
