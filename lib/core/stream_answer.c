@@ -65,14 +65,14 @@ static void note_cut(struct atls_stream_client *client, const struct atls_slot *
 		client->poll_ms = ATLS_STREAM_POLL_MIN_MS;
 }
 
-static void back_off(struct atls_stream_client *client, int64_t retry_after, int64_t now)
+void atls_stream_back_off(struct atls_stream_client *client, int64_t at_least, int64_t now)
 {
 	int64_t wait = client->backoff / 2 + next_random(client) % (client->backoff / 2 + 1);
 	client->backoff *= 2;
 	if (client->backoff > ATLS_BACKOFF_MAX_MS)
 		client->backoff = ATLS_BACKOFF_MAX_MS;
-	if (retry_after > wait)
-		wait = retry_after;
+	if (at_least > wait)
+		wait = at_least;
 	if (now + wait > client->not_before)
 		client->not_before = now + wait;
 }
@@ -89,7 +89,7 @@ static void lose(struct atls_stream_client *client, const struct atls_slot *slot
 		return;
 	note_cut(client, slot, now);
 	atls_stream_new_gen(client);
-	back_off(client, retry_after, now);
+	atls_stream_back_off(client, retry_after, now);
 }
 
 int atls_stream_client_lost(struct atls_stream_client *client, unsigned number, bool unknown,
@@ -182,7 +182,7 @@ static void note_gap(struct atls_stream_client *client, uint64_t top, int64_t no
 	client->gap_since = now;
 }
 
-static void open_session(struct atls_stream_client *client, const struct atls_stream_dict *dict)
+void atls_stream_open(struct atls_stream_client *client, const struct atls_stream_dict *dict)
 {
 	client->open = true;
 	client->inflight_max = client->limits.inflight_max;
@@ -194,7 +194,7 @@ static void open_session(struct atls_stream_client *client, const struct atls_st
 									  : client->inflight_max;
 }
 
-static void came_alive(struct atls_stream_client *client, int64_t now)
+void atls_stream_alive(struct atls_stream_client *client, int64_t now)
 {
 	client->stripped = client->unknown = 0;
 	client->alive = now;
@@ -226,8 +226,8 @@ int atls_stream_client_answered(struct atls_stream_client *client, unsigned numb
 	struct atls_recv *recv = &client->recv;
 	uint64_t acked = client->send.acked, got = recv->next;
 	if (!client->open)
-		open_session(client, dict);
-	came_alive(client, now);
+		atls_stream_open(client, dict);
+	atls_stream_alive(client, now);
 	client->bye_heard = client->bye_heard || slot.bye;
 	int rc = atls_send_acked(&client->send, dict->ack, dict->max, err);
 	if (!rc)

@@ -38,7 +38,7 @@ size_t atls_stream_client_room(const struct atls_stream_client *client)
 {
 	const struct atls_send *send = &client->send;
 	size_t room = atls_send_room(send, client->limits.body_max);
-	if (client->resends || client->used >= client->inflight)
+	if (!client->ws.on && (client->resends || client->used >= client->inflight))
 		return 0;
 	if (!client->open)
 		return send->end < ATLS_STREAM_WINDOW_FIRST ? room : 0;
@@ -279,6 +279,8 @@ enum atls_stream_step atls_stream_client_next(
 {
 	*at = INT64_MAX;
 	out->piece = (struct atls_piece){0};
+	if (client->ws.on)
+		return atls_stream_ws_step(client);
 	atls_stream_check_gap(client, now);
 	if (client->send.fin_acked && atls_recv_complete(&client->recv)) {
 		enum atls_stream_step step = closing(client, now, out);

@@ -4,6 +4,7 @@
 #define ATLS_CORE_STREAM_CLIENT_IMPL_H
 
 #include "core/stream.h"
+#include "core/stream_ws_impl.h"
 
 /* Ranges that are to be sent again; beyond, all is. */
 #define ATLS_RESEND_MAX 32u
@@ -65,6 +66,7 @@ struct atls_stream_client {
 	struct atls_tuning tuning;
 	uint32_t random;
 	uint64_t exchanges, losses;
+	struct atls_attachment ws;
 };
 
 #define ATLS_STREAM_BYES    3u
@@ -76,6 +78,15 @@ struct atls_stream_client {
 
 /* A new generation: what the server sent and did not arrive, it sends again. */
 void atls_stream_new_gen(struct atls_stream_client *client);
+
+/* What a valid answer, or a message on a WebSocket, brings about whatever it says. */
+void atls_stream_open(struct atls_stream_client *client, const struct atls_stream_dict *dict);
+void atls_stream_alive(struct atls_stream_client *client, int64_t now);
+/* Lets some time pass before the next try. */
+void atls_stream_back_off(struct atls_stream_client *client, int64_t at_least, int64_t now);
+
+/* On a WebSocket no requests are made. */
+enum atls_stream_step atls_stream_ws_step(const struct atls_stream_client *client);
 
 /* Raises gen if what is missing can only be lost. */
 void atls_stream_check_gap(struct atls_stream_client *client, int64_t now);

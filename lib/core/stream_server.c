@@ -1,31 +1,10 @@
 /* The server's half of stream carriage. */
-#include "core/stream.h"
+#include "core/stream_server_impl.h"
 
 #include "core/err.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-/* More than are ever held: those that are to be answered at once wait here for a moment. */
-#define WAITING_MAX (2 * ATLS_STREAM_INFLIGHT_MAX)
-
-struct waiting {
-	void *request;
-	int64_t until; /* the hold; INT64_MIN: it is not to wait */
-	bool stale;    /* of an older generation: it gets no bytes */
-};
-
-struct atls_stream_server {
-	struct atls_stream_server_limits limits;
-	struct atls_send send;
-	struct atls_recv recv;
-	size_t unread;
-	uint64_t gen;
-	uint64_t told_max;
-	struct waiting waiting[WAITING_MAX]; /* the oldest first */
-	unsigned count;
-	uint64_t exchanges;
-};
 
 struct atls_stream_server *atls_stream_server_new(const struct atls_stream_server_limits *limits)
 {
@@ -89,7 +68,7 @@ static bool is_done(const struct atls_stream_server *server)
 
 /* ---- Requests ---- */
 
-static void release_all(struct atls_stream_server *server, bool stale)
+void atls_stream_release_all(struct atls_stream_server *server, bool stale)
 {
 	for (unsigned i = 0; i < server->count; i++) {
 		server->waiting[i].until = INT64_MIN;
@@ -99,7 +78,7 @@ static void release_all(struct atls_stream_server *server, bool stale)
 
 void atls_stream_server_release(struct atls_stream_server *server)
 {
-	release_all(server, false);
+	atls_stream_release_all(server, false);
 }
 
 /* The client's word on what is lost is the one that counts. */
@@ -107,8 +86,9 @@ static void follow_gen(struct atls_stream_server *server, const struct atls_stre
 {
 	if (dict->gen > server->gen) {
 		server->gen = dict->gen;
+		server->ws.on = false;
 		atls_send_rewind(&server->send, dict->ack);
-		release_all(server, true);
+		atls_stream_release_all(server, true);
 	} else if (dict->up == 0 && dict->ack == 0 && server->send.acked == 0) {
 		/* An opening request again: the same question gets the same answer. */
 		atls_send_rewind(&server->send, 0);
@@ -127,7 +107,7 @@ static void add(struct atls_stream_server *server, void *request,
 {
 	int64_t most = server->limits.hold_max_ms;
 	int64_t ms = dict->poll > (uint64_t)(most / 1000) ? most : (int64_t)dict->poll * 1000;
-	server->waiting[server->count++] = (struct waiting){
+	server->waiting[server->count++] = (struct atls_waiting){
 		.request = request,
 		.until = may_wait(server, dict) ? now + ms : INT64_MIN,
 		.stale = dict->gen < server->gen,
@@ -139,7 +119,7 @@ int atls_stream_server_request(struct atls_stream_server *server, void *request,
 	struct atls_error *err)
 {
 	int rc = atls_stream_dict_need(dict, ATLS_DICT_REQUEST, err);
-	if (!rc && server->count == WAITING_MAX)
+	if (!rc && server->count == ATLS_WAITING_MAX)
 		rc = ATLS_E_AGAIN;
 	if (!rc)
 		rc = atls_send_acked(&server->send, dict->ack, dict->max, err);
@@ -153,7 +133,7 @@ int atls_stream_server_request(struct atls_stream_server *server, void *request,
 		return rc == ATLS_E_AGAIN ? ATLS_E_LIMIT : rc;
 	server->exchanges++;
 	if (is_done(server))
-		release_all(server, false);
+		atls_stream_release_all(server, false);
 	add(server, request, dict, now);
 	return ATLS_OK;
 }
@@ -227,7 +207,7 @@ bool atls_stream_server_next(struct atls_stream_server *server, int64_t now,
 				*at = server->waiting[k].until;
 		return false;
 	}
-	const struct waiting chosen = server->waiting[i];
+	const struct atls_waiting chosen = server->waiting[i];
 	struct atls_send *send = &server->send;
 	atls_stream_server_forget(server, chosen.request);
 	answer->request = chosen.request;
