@@ -41,9 +41,10 @@ enum {
 	ATLS_W_SELF_SIGNED = 20,
 	ATLS_W_EXPECTED = -100, /* the user's CA, pin or baseline vouches */
 	ATLS_W_KNOWN_KEY = -80,
-	ATLS_W_UNEXPECTED = 80,    /* the user's CA, pin, issuer or baseline does not fit */
-	ATLS_W_BASELINE_OLD = 40,  /* the baseline has expired */
-	ATLS_W_BASELINE_SELF = 60, /* self-signed, then as now: a new key looks the same */
+	ATLS_W_UNEXPECTED = 80,      /* the user's CA, pin, issuer or baseline does not fit */
+	ATLS_W_UNEXPECTED_OPEN = 40, /* the same, of a chain that lacks its end */
+	ATLS_W_BASELINE_OLD = 40,    /* the baseline has expired */
+	ATLS_W_BASELINE_SELF = 60,   /* self-signed, then as now: a new key looks the same */
 	ATLS_W_NEW_KEY = 30,
 	ATLS_W_OTHER_NAME = -30,
 	/* beyond the chain */

@@ -93,23 +93,28 @@ static gnutls_x509_crt_t top_of(const struct atls_chain *chain)
 	return top;
 }
 
-/* Why there is no way from the leaf to an anchor. A certificate that says where its issuer is to be
- * had, and is the last, should have been followed by it. */
+/* A certificate that says where its issuer is to be had should have been followed by it. */
+bool atls_chain_is_open(const struct atls_chain *chain)
+{
+	gnutls_x509_crt_t top = top_of(chain);
+	gnutls_datum_t url = {0};
+	bool open = !gnutls_x509_crt_check_issuer(top, top) &&
+		    gnutls_x509_crt_get_authority_info_access(
+			    top, 0, GNUTLS_IA_CAISSUERS_URI, &url, NULL) >= 0;
+
+	gnutls_free(url.data);
+	return open;
+}
+
+/* Why there is no way from the leaf to an anchor. */
 static unsigned untrusted_faults(const struct atls_case *c)
 {
-	gnutls_x509_crt_t top = top_of(&c->chain);
-	gnutls_datum_t url = {0};
-
 	/* Whoever knows the key needs nobody to vouch for it. */
 	if (c->judgement->expected)
 		return 0;
 	if (c->judgement->anchor == ATLS_ANCHOR_SELF)
 		return ATLS_FAULT_SELF_SIGNED;
-	bool more = !gnutls_x509_crt_check_issuer(top, top) &&
-		    gnutls_x509_crt_get_authority_info_access(
-			    top, 0, GNUTLS_IA_CAISSUERS_URI, &url, NULL) >= 0;
-	gnutls_free(url.data);
-	return more ? ATLS_FAULT_INCOMPLETE : ATLS_FAULT_UNTRUSTED;
+	return atls_chain_is_open(&c->chain) ? ATLS_FAULT_INCOMPLETE : ATLS_FAULT_UNTRUSTED;
 }
 
 /* A copy of all that may vouch for the leaf: the user's anchors where they do, else the machine's.

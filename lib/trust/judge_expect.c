@@ -10,6 +10,15 @@
 /* What became of one piece of the user's knowledge. */
 enum fits { FITS_NOT_ASKED, FITS, FITS_NOT };
 
+/* What it weighs that something else is seen. An honest chain without its end, too, leads to none
+ * of the expected CAs. */
+static int weigh_unexpected(const struct atls_case *c)
+{
+	return c->judgement->anchor == ATLS_ANCHOR_NONE && atls_chain_is_open(&c->chain)
+		       ? ATLS_W_UNEXPECTED_OPEN
+		       : ATLS_W_UNEXPECTED;
+}
+
 static enum fits judge_ca(struct atls_case *c)
 {
 	const struct atls_judgement *judgement = c->judgement;
@@ -17,7 +26,7 @@ static enum fits judge_ca(struct atls_case *c)
 	if (!c->expected->anchors)
 		return FITS_NOT_ASKED;
 	bool fits = atls_chain_leads_to(c->expected->anchors, &c->chain);
-	int weight = !fits         ? ATLS_W_UNEXPECTED
+	int weight = !fits         ? weigh_unexpected(c)
 		     : c->for_name ? ATLS_W_EXPECTED
 				   : ATLS_W_PUBLIC_OTHER_NAME;
 	struct atls_evidence *told = atls_case_add(c, ATLS_EV_CA, weight, "issued by '%s'%s%s",
@@ -40,7 +49,7 @@ static enum fits judge_pin(struct atls_case *c)
 	atls_pin_text(c->judgement->leaf.pin, seen);
 	atls_pin_text(expected->pins[0], wanted);
 	struct atls_evidence *told = atls_case_add(
-		c, ATLS_EV_PIN, fits ? ATLS_W_EXPECTED : ATLS_W_UNEXPECTED, "the key %s", seen);
+		c, ATLS_EV_PIN, fits ? ATLS_W_EXPECTED : weigh_unexpected(c), "the key %s", seen);
 	atls_case_wanted(told, "%s%s", wanted, expected->pin_count > 1 ? " or another pin" : "");
 	return fits ? FITS : FITS_NOT;
 }
@@ -53,8 +62,8 @@ static void judge_issuer(struct atls_case *c)
 	if (!wanted)
 		return;
 	bool fits = strcasestr(c->judgement->leaf.issuer, wanted) != NULL;
-	struct atls_evidence *told = atls_case_add(c, ATLS_EV_ISSUER, fits ? 0 : ATLS_W_UNEXPECTED,
-		"issued by '%s'", c->judgement->leaf.issuer);
+	struct atls_evidence *told = atls_case_add(c, ATLS_EV_ISSUER,
+		fits ? 0 : weigh_unexpected(c), "issued by '%s'", c->judgement->leaf.issuer);
 	atls_case_wanted(told, "'%s' in the issuer's name%s", wanted,
 		fits ? " (a name alone vouches for nothing)" : "");
 }
@@ -99,7 +108,7 @@ static enum fits judge_baseline(struct atls_case *c, const char *root)
 	const struct atls_sight *baseline = c->expected->baseline;
 	const struct atls_judgement *judgement = c->judgement;
 	struct atls_facts old;
-	int weight = ATLS_W_UNEXPECTED;
+	int weight = weigh_unexpected(c);
 	const char *how = "another key and another issuer";
 
 	if (!baseline || baseline->count == 0 || atls_facts_read(&old, &baseline->chain[0]))

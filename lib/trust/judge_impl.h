@@ -25,6 +25,9 @@ void atls_case_wanted(struct atls_evidence *evidence, const char *format, ...)
  * algorithms are other matters. */
 bool atls_chain_leads_to(gnutls_x509_trust_list_t anchors, struct atls_chain *chain);
 
+/* Whether the chain ends where more should have been sent: it may lead anywhere. */
+bool atls_chain_is_open(const struct atls_chain *chain);
+
 /* Where a chain leads on this machine. root gets the name of the root if that is an added one. */
 enum atls_anchor atls_chain_anchor(
 	const struct atls_roots *roots, struct atls_chain *chain, char root[ATLS_NAME_TEXT]);
