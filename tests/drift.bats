@@ -298,7 +298,10 @@ run_block() { # NAME [APP_PORT]
     printf '%s\n' '#!/bin/sh' \
         "exec '$root/bin/atls-client' --connect-to service.example:443:127.0.0.1:$HTTPS_PORT \"\$@\"" \
         >"$dir/bin/atls-client"
-    chmod 755 "$dir/bin/atls-client"
+    printf '%s\n' '#!/bin/sh' \
+        "exec '$root/bin/atls-probe' --connect-to service.example:443:127.0.0.1:$HTTPS_PORT \"\$@\"" \
+        >"$dir/bin/atls-probe"
+    chmod 755 "$dir/bin/atls-client" "$dir/bin/atls-probe"
     ln -s "$root/bin/atls-serve" "$dir/bin/atls-serve"
     {
         printf '%s\n' 'set -euo pipefail' ". '$root/tests/lib/common.bash'" 'exec 2>>../stderr 3>&-' \
@@ -328,6 +331,8 @@ run_block() { # NAME [APP_PORT]
 @test "README.md: try it on one machine" { run_block try "$(free_port)"; }
 
 @test "README.md: check" { run_block check; }
+
+@test "README.md: probe" { run_block probe; }
 
 @test "README.md: pipe" { run_block pipe; }
 
