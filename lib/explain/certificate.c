@@ -245,7 +245,7 @@ static void say_timestamps(const struct teller *t)
 		struct atls_walk walk = {*t->nodes, list.data};
 		struct atls_cut cut = {&walk, list.data, list.size, false};
 		if (list.size)
-			timestamps_explain(&cut);
+			atls_timestamps_explain(&cut);
 	}
 	gnutls_free(extension.data);
 }

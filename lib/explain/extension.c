@@ -14,89 +14,89 @@ static void server_name(struct atls_cut *value, const struct atls_message *messa
 {
 	if (is_answer(message) && value->len == 0)
 		return;
-	struct atls_cut list = walk_vector(value, 2, "names");
-	walk_begin_list(value->walk, "names");
+	struct atls_cut list = atls_walk_vector(value, 2, "names");
+	atls_walk_begin_list(value->walk, "names");
 	while (list.len && !list.failed) {
-		walk_begin(value->walk, NULL);
-		walk_code(&list, 1, "type", atls_name_server_name);
-		walk_string(&list, 2, "name");
-		walk_end(value->walk);
+		atls_walk_begin(value->walk, NULL);
+		atls_walk_code(&list, 1, "type", atls_name_server_name);
+		atls_walk_string(&list, 2, "name");
+		atls_walk_end(value->walk);
 	}
-	walk_end(value->walk);
+	atls_walk_end(value->walk);
 }
 
 static void fragment_length(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_code(value, 1, "fragment_length", atls_name_fragment_length);
+	atls_walk_code(value, 1, "fragment_length", atls_name_fragment_length);
 }
 
 /* RFC 6066 section 8 in an offer; an answer is empty, or a staple in TLS 1.3's Certificate. */
 static void status_request(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_CERTIFICATE) {
-		certificate_status_explain(value);
+		atls_certificate_status_explain(value);
 		return;
 	}
 	if (value->len == 0)
 		return;
-	walk_code(value, 1, "status_type", atls_name_status_type);
-	struct atls_cut list = walk_vector(value, 2, "responders");
-	walk_begin_list(value->walk, "responders");
+	atls_walk_code(value, 1, "status_type", atls_name_status_type);
+	struct atls_cut list = atls_walk_vector(value, 2, "responders");
+	atls_walk_begin_list(value->walk, "responders");
 	while (list.len && !list.failed)
-		walk_opaque(&list, 2, NULL);
-	walk_end(value->walk);
-	walk_opaque(value, 2, "request_extensions");
+		atls_walk_opaque(&list, 2, NULL);
+	atls_walk_end(value->walk);
+	atls_walk_opaque(value, 2, "request_extensions");
 }
 
 static void groups(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 2, 2, "groups", atls_name_group);
+	atls_walk_codes(value, 2, 2, "groups", atls_name_group);
 }
 
 static void point_formats(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 1, 1, "formats", atls_name_point_format);
+	atls_walk_codes(value, 1, 1, "formats", atls_name_point_format);
 }
 
 static void signatures(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 2, 2, "algorithms", atls_name_signature);
+	atls_walk_codes(value, 2, 2, "algorithms", atls_name_signature);
 }
 
 static void heartbeat(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_code(value, 1, "mode", atls_name_heartbeat_mode);
+	atls_walk_code(value, 1, "mode", atls_name_heartbeat_mode);
 }
 
 static void alpn(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	struct atls_cut list = walk_vector(value, 2, "protocols");
-	walk_begin_list(value->walk, "protocols");
+	struct atls_cut list = atls_walk_vector(value, 2, "protocols");
+	atls_walk_begin_list(value->walk, "protocols");
 	while (list.len && !list.failed)
-		walk_string(&list, 1, NULL);
-	walk_end(value->walk);
+		atls_walk_string(&list, 1, NULL);
+	atls_walk_end(value->walk);
 }
 
 static void timestamps(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
 	if (value->len)
-		timestamps_explain(value);
+		atls_timestamps_explain(value);
 }
 
 /* RFC 7250 section 3. */
 static void certificate_types(struct atls_cut *value, const struct atls_message *message)
 {
 	if (is_answer(message))
-		walk_code(value, 1, "certificate_type", atls_name_certificate_type);
+		atls_walk_code(value, 1, "certificate_type", atls_name_certificate_type);
 	else
-		walk_codes(value, 1, 1, "certificate_types", atls_name_certificate_type);
+		atls_walk_codes(value, 1, 1, "certificate_types", atls_name_certificate_type);
 }
 
 static void padding(struct atls_cut *value, const struct atls_message *message)
@@ -104,7 +104,7 @@ static void padding(struct atls_cut *value, const struct atls_message *message)
 	(void)message;
 	for (size_t i = 0; i < value->len; i++)
 		if (value->at[i] != 0) {
-			walk_wrong(value->walk, walk_place(value) + i, "padding of zeros",
+			atls_walk_wrong(value->walk, atls_walk_place(value) + i, "padding of zeros",
 				"something else");
 			break;
 		}
@@ -115,107 +115,107 @@ static void padding(struct atls_cut *value, const struct atls_message *message)
 static void certificate_compression(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 1, 2, "algorithms", atls_name_certificate_compression);
+	atls_walk_codes(value, 1, 2, "algorithms", atls_name_certificate_compression);
 }
 
 static void record_size_limit(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_number(value, 2, "limit");
+	atls_walk_number(value, 2, "limit");
 }
 
 static void ticket(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_rest(value, "ticket");
+	atls_walk_rest(value, "ticket");
 }
 
 static void pre_shared_key(struct atls_cut *value, const struct atls_message *message)
 {
 	if (is_answer(message)) {
-		walk_number(value, 2, "selected_identity");
+		atls_walk_number(value, 2, "selected_identity");
 		return;
 	}
-	struct atls_cut list = walk_vector(value, 2, "identities");
-	walk_begin_list(value->walk, "identities");
+	struct atls_cut list = atls_walk_vector(value, 2, "identities");
+	atls_walk_begin_list(value->walk, "identities");
 	while (list.len && !list.failed) {
-		walk_begin(value->walk, NULL);
-		walk_opaque(&list, 2, "identity");
-		walk_number(&list, 4, "obfuscated_ticket_age");
-		walk_end(value->walk);
+		atls_walk_begin(value->walk, NULL);
+		atls_walk_opaque(&list, 2, "identity");
+		atls_walk_number(&list, 4, "obfuscated_ticket_age");
+		atls_walk_end(value->walk);
 	}
-	walk_end(value->walk);
-	list = walk_vector(value, 2, "binders");
-	walk_begin_list(value->walk, "binders");
+	atls_walk_end(value->walk);
+	list = atls_walk_vector(value, 2, "binders");
+	atls_walk_begin_list(value->walk, "binders");
 	while (list.len && !list.failed)
-		walk_opaque(&list, 1, NULL);
-	walk_end(value->walk);
+		atls_walk_opaque(&list, 1, NULL);
+	atls_walk_end(value->walk);
 }
 
 static void early_data(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_NEW_SESSION_TICKET)
-		walk_number(value, 4, "max_early_data_size");
+		atls_walk_number(value, 4, "max_early_data_size");
 }
 
 static void versions(struct atls_cut *value, const struct atls_message *message)
 {
 	if (is_answer(message))
-		walk_code(value, 2, "selected_version", atls_name_version);
+		atls_walk_code(value, 2, "selected_version", atls_name_version);
 	else
-		walk_codes(value, 1, 2, "versions", atls_name_version);
+		atls_walk_codes(value, 1, 2, "versions", atls_name_version);
 }
 
 static void cookie(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 2, "cookie");
+	atls_walk_opaque(value, 2, "cookie");
 }
 
 static void psk_modes(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 1, 1, "modes", atls_name_psk_mode);
+	atls_walk_codes(value, 1, 1, "modes", atls_name_psk_mode);
 }
 
 static void authorities(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	authorities_explain(value);
+	atls_authorities_explain(value);
 }
 
 static void key_share_entry(struct atls_cut *cut)
 {
-	walk_code(cut, 2, "group", atls_name_group);
-	walk_opaque(cut, 2, "public");
+	atls_walk_code(cut, 2, "group", atls_name_group);
+	atls_walk_opaque(cut, 2, "public");
 }
 
 static void key_share(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_HELLO_RETRY_REQUEST) {
-		walk_code(value, 2, "selected_group", atls_name_group);
+		atls_walk_code(value, 2, "selected_group", atls_name_group);
 		return;
 	}
 	if (is_answer(message)) {
-		walk_begin(value->walk, "share");
+		atls_walk_begin(value->walk, "share");
 		key_share_entry(value);
-		walk_end(value->walk);
+		atls_walk_end(value->walk);
 		return;
 	}
-	struct atls_cut list = walk_vector(value, 2, "shares");
-	walk_begin_list(value->walk, "shares");
+	struct atls_cut list = atls_walk_vector(value, 2, "shares");
+	atls_walk_begin_list(value->walk, "shares");
 	while (list.len && !list.failed) {
-		walk_begin(value->walk, NULL);
+		atls_walk_begin(value->walk, NULL);
 		key_share_entry(&list);
-		walk_end(value->walk);
+		atls_walk_end(value->walk);
 	}
-	walk_end(value->walk);
+	atls_walk_end(value->walk);
 }
 
 static void renegotiation(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 1, "verify_data");
+	atls_walk_opaque(value, 1, "verify_data");
 }
 
 /* Extensions that are there or not, and say no more. */
@@ -259,38 +259,39 @@ static const struct decoder {
 	{65281, renegotiation},
 };
 
-bool extension_decode(struct atls_cut *value, unsigned type, const struct atls_message *message)
+bool atls_extension_decode(
+	struct atls_cut *value, unsigned type, const struct atls_message *message)
 {
 	for (size_t i = 0; i < sizeof decoders / sizeof decoders[0]; i++)
 		if (decoders[i].type == type) {
 			decoders[i].decode(value, message);
 			return true;
 		}
-	return extension_decode_more(value, type, message);
+	return atls_extension_decode_more(value, type, message);
 }
 
 static void one_extension(struct atls_cut *list, const struct atls_message *message)
 {
 	struct atls_walk *walk = list->walk;
-	struct atls_node node = {.coded = true, .at = walk_place(list)};
-	node.code = (unsigned)walk_take(list, 2, "extension type");
-	struct atls_cut value = walk_vector(list, 2, "extension");
+	struct atls_node node = {.coded = true, .at = atls_walk_place(list)};
+	node.code = (unsigned)atls_walk_take(list, 2, "extension type");
+	struct atls_cut value = atls_walk_vector(list, 2, "extension");
 	if (list->failed && value.len == 0)
 		return;
 	node.name = atls_name_extension(node.code);
 	node.len = 4 + value.len;
 	walk->nodes.ops->begin(walk->nodes.ctx, &node);
-	if (!extension_decode(&value, node.code, message))
-		walk_rest(&value, "data");
-	walk_finish(&value);
-	walk_end(walk);
+	if (!atls_extension_decode(&value, node.code, message))
+		atls_walk_rest(&value, "data");
+	atls_walk_finish(&value);
+	atls_walk_end(walk);
 }
 
-void extensions_explain(struct atls_cut *cut, const struct atls_message *message)
+void atls_extensions_explain(struct atls_cut *cut, const struct atls_message *message)
 {
-	struct atls_cut list = walk_vector(cut, 2, "extensions");
-	walk_begin_list(cut->walk, "extensions");
+	struct atls_cut list = atls_walk_vector(cut, 2, "extensions");
+	atls_walk_begin_list(cut->walk, "extensions");
 	while (list.len)
 		one_extension(&list, message);
-	walk_end(cut->walk);
+	atls_walk_end(cut->walk);
 }

@@ -11,24 +11,24 @@ typedef void decode_fn(struct atls_cut *value, const struct atls_message *messag
 static void entries(
 	struct atls_cut *value, size_t width, const char *key, void (*one)(struct atls_cut *list))
 {
-	struct atls_cut list = walk_vector(value, width, key);
-	walk_begin_list(value->walk, key);
+	struct atls_cut list = atls_walk_vector(value, width, key);
+	atls_walk_begin_list(value->walk, key);
 	while (list.len && !list.failed) {
-		walk_begin(value->walk, NULL);
+		atls_walk_begin(value->walk, NULL);
 		one(&list);
-		walk_end(value->walk);
+		atls_walk_end(value->walk);
 	}
-	walk_end(value->walk);
+	atls_walk_end(value->walk);
 }
 
 /* RFC 6066 section 6. */
 static void trusted_authority(struct atls_cut *list)
 {
-	unsigned type = (unsigned)walk_number(list, 1, "identifier_type");
+	unsigned type = (unsigned)atls_walk_number(list, 1, "identifier_type");
 	if (type == 1 || type == 3)
-		walk_bytes(list, 20, "sha1");
+		atls_walk_bytes(list, 20, "sha1");
 	else if (type == 2)
-		walk_opaque(list, 2, "name");
+		atls_walk_opaque(list, 2, "name");
 }
 
 static void trusted_ca_keys(struct atls_cut *value, const struct atls_message *message)
@@ -41,48 +41,48 @@ static void trusted_ca_keys(struct atls_cut *value, const struct atls_message *m
 static void user_mapping(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 1, 1, "types", atls_name_user_mapping);
+	atls_walk_codes(value, 1, 1, "types", atls_name_user_mapping);
 }
 
 static void authz(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 1, 1, "formats", atls_name_authz);
+	atls_walk_codes(value, 1, 1, "formats", atls_name_authz);
 }
 
 static void cert_type(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_CLIENT_HELLO)
-		walk_codes(value, 1, 1, "certificate_types", atls_name_certificate_type);
+		atls_walk_codes(value, 1, 1, "certificate_types", atls_name_certificate_type);
 	else
-		walk_code(value, 1, "certificate_type", atls_name_certificate_type);
+		atls_walk_code(value, 1, "certificate_type", atls_name_certificate_type);
 }
 
 static void srp(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_string(value, 1, "user");
+	atls_walk_string(value, 1, "user");
 }
 
 static void use_srtp(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 2, 2, "profiles", atls_name_srtp);
-	walk_opaque(value, 1, "mki");
+	atls_walk_codes(value, 2, 2, "profiles", atls_name_srtp);
+	atls_walk_opaque(value, 1, "mki");
 }
 
 /* RFC 6961 section 2.2. */
 static void status_item(struct atls_cut *list)
 {
-	walk_code(list, 1, "status_type", atls_name_status_type);
-	struct atls_cut request = walk_vector(list, 2, "request");
-	struct atls_cut responders = walk_vector(&request, 2, "responders");
-	walk_begin_list(list->walk, "responders");
+	atls_walk_code(list, 1, "status_type", atls_name_status_type);
+	struct atls_cut request = atls_walk_vector(list, 2, "request");
+	struct atls_cut responders = atls_walk_vector(&request, 2, "responders");
+	atls_walk_begin_list(list->walk, "responders");
 	while (responders.len && !responders.failed)
-		walk_opaque(&responders, 2, NULL);
-	walk_end(list->walk);
-	walk_opaque(&request, 2, "request_extensions");
-	walk_finish(&request);
+		atls_walk_opaque(&responders, 2, NULL);
+	atls_walk_end(list->walk);
+	atls_walk_opaque(&request, 2, "request_extensions");
+	atls_walk_finish(&request);
 }
 
 static void status_request_v2(struct atls_cut *value, const struct atls_message *message)
@@ -95,15 +95,15 @@ static void status_request_v2(struct atls_cut *value, const struct atls_message 
 static void token_binding(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_number(value, 1, "major");
-	walk_number(value, 1, "minor");
-	walk_codes(value, 1, 1, "key_parameters", atls_name_token_key);
+	atls_walk_number(value, 1, "major");
+	atls_walk_number(value, 1, "minor");
+	atls_walk_codes(value, 1, 1, "key_parameters", atls_name_token_key);
 }
 
 static void cached_object(struct atls_cut *list)
 {
-	walk_number(list, 1, "type");
-	walk_opaque(list, 1, "hash");
+	atls_walk_number(list, 1, "type");
+	atls_walk_opaque(list, 1, "hash");
 }
 
 static void cached_info(struct atls_cut *value, const struct atls_message *message)
@@ -115,59 +115,59 @@ static void cached_info(struct atls_cut *value, const struct atls_message *messa
 static void tls_lts(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_rest(value, "data");
+	atls_walk_rest(value, "data");
 }
 
 static void pwd_name(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 1, "name");
+	atls_walk_opaque(value, 1, "name");
 }
 
 static void password_salt(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 2, "salt");
+	atls_walk_opaque(value, 2, "salt");
 }
 
 static void ticket_pinning(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
 	if (value->len)
-		walk_opaque(value, 1, "ticket");
+		atls_walk_opaque(value, 1, "ticket");
 	if (value->len)
-		walk_opaque(value, 1, "proof");
+		atls_walk_opaque(value, 1, "proof");
 	if (value->len)
-		walk_number(value, 4, "lifetime");
+		atls_walk_number(value, 4, "lifetime");
 }
 
 /* RFC 9345 section 4: an offer lists schemes, a certificate carries the credential. */
 static void delegated_credential(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type != ATLS_CERTIFICATE) {
-		walk_codes(value, 2, 2, "algorithms", atls_name_signature);
+		atls_walk_codes(value, 2, 2, "algorithms", atls_name_signature);
 		return;
 	}
-	walk_number(value, 4, "valid_time");
-	walk_code(value, 2, "certificate_verify_algorithm", atls_name_signature);
-	walk_opaque(value, 3, "public_key");
-	walk_code(value, 2, "algorithm", atls_name_signature);
-	walk_opaque(value, 2, "signature");
+	atls_walk_number(value, 4, "valid_time");
+	atls_walk_code(value, 2, "certificate_verify_algorithm", atls_name_signature);
+	atls_walk_opaque(value, 3, "public_key");
+	atls_walk_code(value, 2, "algorithm", atls_name_signature);
+	atls_walk_opaque(value, 2, "signature");
 }
 
 /* RFC 8870 section 5.2. */
 static void ekt_ciphers(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_CLIENT_HELLO)
-		walk_opaque(value, 1, "ciphers");
+		atls_walk_opaque(value, 1, "ciphers");
 	else
-		walk_number(value, 1, "cipher");
+		atls_walk_number(value, 1, "cipher");
 }
 
 static void oid_filter(struct atls_cut *list)
 {
-	walk_opaque(list, 1, "oid");
-	walk_opaque(list, 2, "values");
+	atls_walk_opaque(list, 1, "oid");
+	atls_walk_opaque(list, 2, "values");
 }
 
 static void oid_filters(struct atls_cut *value, const struct atls_message *message)
@@ -179,20 +179,20 @@ static void oid_filters(struct atls_cut *value, const struct atls_message *messa
 static void connection_id(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 1, "connection_id");
+	atls_walk_opaque(value, 1, "connection_id");
 }
 
 static void external_id(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 1, "id");
+	atls_walk_opaque(value, 1, "id");
 }
 
 /* A variable-length integer of RFC 9000 section 16. */
 static uint64_t quic_integer(struct atls_cut *cut, const char *key)
 {
 	size_t width = cut->len ? (size_t)1 << (cut->at[0] >> 6) : 1;
-	uint64_t value = walk_take(cut, width, key);
+	uint64_t value = atls_walk_take(cut, width, key);
 	return value & (UINT64_MAX >> (64 - 8 * width + 2));
 }
 
@@ -214,120 +214,120 @@ static void quic_parameter(struct atls_cut *list)
 	if (name)
 		nodes->ops->text(nodes->ctx, "name", name, strlen(name));
 	struct atls_cut value =
-		walk_part(list, quic_integer(list, "parameter length"), "parameter");
+		atls_walk_part(list, quic_integer(list, "parameter length"), "parameter");
 	if (quic_is_integer(id) && value.len)
 		nodes->ops->number(nodes->ctx, "value", quic_integer(&value, "parameter"));
-	walk_rest(&value, "data");
+	atls_walk_rest(&value, "data");
 }
 
 static void quic_parameters(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_begin_list(value->walk, "parameters");
+	atls_walk_begin_list(value->walk, "parameters");
 	while (value->len && !value->failed) {
-		walk_begin(value->walk, NULL);
+		atls_walk_begin(value->walk, NULL);
 		quic_parameter(value);
-		walk_end(value->walk);
+		atls_walk_end(value->walk);
 	}
-	walk_end(value->walk);
+	atls_walk_end(value->walk);
 }
 
 /* RFC 9149 section 3. */
 static void ticket_request(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type != ATLS_CLIENT_HELLO) {
-		walk_number(value, 1, "expected");
+		atls_walk_number(value, 1, "expected");
 		return;
 	}
-	walk_number(value, 1, "new_session");
-	walk_number(value, 1, "resumption");
+	atls_walk_number(value, 1, "new_session");
+	atls_walk_number(value, 1, "resumption");
 }
 
 /* RFC 9102 section 2.2. */
 static void dnssec_chain(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_CLIENT_HELLO) {
-		walk_number(value, 2, "port");
+		atls_walk_number(value, 2, "port");
 		return;
 	}
-	walk_number(value, 2, "support_lifetime");
-	walk_rest(value, "chain");
+	atls_walk_number(value, 2, "support_lifetime");
+	atls_walk_rest(value, "chain");
 }
 
 static void tls_flags(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_opaque(value, 1, "flags");
+	atls_walk_opaque(value, 1, "flags");
 }
 
 static void ech_config(struct atls_cut *list)
 {
-	walk_code(list, 2, "version", atls_name_extension);
-	struct atls_cut config = walk_vector(list, 2, "config");
-	walk_number(&config, 1, "config_id");
-	walk_code(&config, 2, "kem", atls_name_hpke_kem);
-	walk_opaque(&config, 2, "public_key");
-	struct atls_cut suites = walk_vector(&config, 2, "suites");
-	walk_begin_list(list->walk, "suites");
+	atls_walk_code(list, 2, "version", atls_name_extension);
+	struct atls_cut config = atls_walk_vector(list, 2, "config");
+	atls_walk_number(&config, 1, "config_id");
+	atls_walk_code(&config, 2, "kem", atls_name_hpke_kem);
+	atls_walk_opaque(&config, 2, "public_key");
+	struct atls_cut suites = atls_walk_vector(&config, 2, "suites");
+	atls_walk_begin_list(list->walk, "suites");
 	while (suites.len && !suites.failed) {
-		walk_begin(list->walk, NULL);
-		walk_code(&suites, 2, "kdf", atls_name_hpke_kdf);
-		walk_code(&suites, 2, "aead", atls_name_hpke_aead);
-		walk_end(list->walk);
+		atls_walk_begin(list->walk, NULL);
+		atls_walk_code(&suites, 2, "kdf", atls_name_hpke_kdf);
+		atls_walk_code(&suites, 2, "aead", atls_name_hpke_aead);
+		atls_walk_end(list->walk);
 	}
-	walk_end(list->walk);
-	walk_number(&config, 1, "maximum_name_length");
-	walk_string(&config, 1, "public_name");
-	walk_opaque(&config, 2, "extensions");
-	walk_finish(&config);
+	atls_walk_end(list->walk);
+	atls_walk_number(&config, 1, "maximum_name_length");
+	atls_walk_string(&config, 1, "public_name");
+	atls_walk_opaque(&config, 2, "extensions");
+	atls_walk_finish(&config);
 }
 
 /* RFC 9849 section 5: the outer form; the inner one never travels in the clear. */
 static void encrypted_client_hello(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type == ATLS_HELLO_RETRY_REQUEST) {
-		walk_bytes(value, 8, "confirmation");
+		atls_walk_bytes(value, 8, "confirmation");
 		return;
 	}
 	if (message->type != ATLS_CLIENT_HELLO) {
 		entries(value, 2, "retry_configs", ech_config);
 		return;
 	}
-	if (walk_number(value, 1, "form") == 1) /* inner */
+	if (atls_walk_number(value, 1, "form") == 1) /* inner */
 		return;
-	walk_code(value, 2, "kdf", atls_name_hpke_kdf);
-	walk_code(value, 2, "aead", atls_name_hpke_aead);
-	walk_number(value, 1, "config_id");
-	walk_opaque(value, 2, "enc");
-	walk_opaque(value, 2, "payload");
+	atls_walk_code(value, 2, "kdf", atls_name_hpke_kdf);
+	atls_walk_code(value, 2, "aead", atls_name_hpke_aead);
+	atls_walk_number(value, 1, "config_id");
+	atls_walk_opaque(value, 2, "enc");
+	atls_walk_opaque(value, 2, "payload");
 }
 
 static void outer_extensions(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_codes(value, 1, 2, "extensions", atls_name_extension);
+	atls_walk_codes(value, 1, 2, "extensions", atls_name_extension);
 }
 
 static void protocol_list(struct atls_cut *value, const struct atls_message *message)
 {
 	if (message->type != ATLS_CLIENT_HELLO) {
-		walk_rest(value, "settings");
+		atls_walk_rest(value, "settings");
 		return;
 	}
-	struct atls_cut list = walk_vector(value, 2, "protocols");
-	walk_begin_list(value->walk, "protocols");
+	struct atls_cut list = atls_walk_vector(value, 2, "protocols");
+	atls_walk_begin_list(value->walk, "protocols");
 	while (list.len && !list.failed)
-		walk_string(&list, 1, NULL);
-	walk_end(value->walk);
+		atls_walk_string(&list, 1, NULL);
+	atls_walk_end(value->walk);
 }
 
 static void next_protocols(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	walk_begin_list(value->walk, "protocols");
+	atls_walk_begin_list(value->walk, "protocols");
 	while (value->len && !value->failed)
-		walk_string(value, 1, NULL);
-	walk_end(value->walk);
+		atls_walk_string(value, 1, NULL);
+	atls_walk_end(value->walk);
 }
 
 static const struct decoder {
@@ -368,7 +368,7 @@ static const struct decoder {
 	{65445, quic_parameters},
 };
 
-bool extension_decode_more(
+bool atls_extension_decode_more(
 	struct atls_cut *value, unsigned type, const struct atls_message *message)
 {
 	for (size_t i = 0; i < sizeof decoders / sizeof decoders[0]; i++)

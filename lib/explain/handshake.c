@@ -9,50 +9,50 @@ typedef void explain_fn(struct atls_cut *cut, const struct atls_message *message
 
 static void client_hello(struct atls_cut *cut, const struct atls_message *message)
 {
-	walk_code(cut, 2, "version", atls_name_version);
-	walk_bytes(cut, 32, "random");
-	walk_opaque(cut, 1, "session_id");
-	walk_codes(cut, 2, 2, "cipher_suites", atls_name_suite);
-	walk_codes(cut, 1, 1, "compression_methods", atls_name_compression);
+	atls_walk_code(cut, 2, "version", atls_name_version);
+	atls_walk_bytes(cut, 32, "random");
+	atls_walk_opaque(cut, 1, "session_id");
+	atls_walk_codes(cut, 2, 2, "cipher_suites", atls_name_suite);
+	atls_walk_codes(cut, 1, 1, "compression_methods", atls_name_compression);
 	if (cut->len)
-		extensions_explain(cut, message);
+		atls_extensions_explain(cut, message);
 }
 
 static void server_hello(struct atls_cut *cut, const struct atls_message *message)
 {
-	walk_code(cut, 2, "version", atls_name_version);
-	walk_bytes(cut, 32, "random");
-	walk_opaque(cut, 1, "session_id");
-	walk_code(cut, 2, "cipher_suite", atls_name_suite);
-	walk_code(cut, 1, "compression_method", atls_name_compression);
+	atls_walk_code(cut, 2, "version", atls_name_version);
+	atls_walk_bytes(cut, 32, "random");
+	atls_walk_opaque(cut, 1, "session_id");
+	atls_walk_code(cut, 2, "cipher_suite", atls_name_suite);
+	atls_walk_code(cut, 1, "compression_method", atls_name_compression);
 	if (cut->len)
-		extensions_explain(cut, message);
+		atls_extensions_explain(cut, message);
 }
 
 /* RFC 8446 section 4.6.1, RFC 5077 section 3.3. */
 static void new_session_ticket(struct atls_cut *cut, const struct atls_message *message)
 {
-	walk_number(cut, 4, "lifetime");
+	atls_walk_number(cut, 4, "lifetime");
 	if (message->version < VERSION_13) {
-		walk_opaque(cut, 2, "ticket");
+		atls_walk_opaque(cut, 2, "ticket");
 		return;
 	}
-	walk_number(cut, 4, "age_add");
-	walk_opaque(cut, 1, "nonce");
-	walk_opaque(cut, 2, "ticket");
-	extensions_explain(cut, message);
+	atls_walk_number(cut, 4, "age_add");
+	atls_walk_opaque(cut, 1, "nonce");
+	atls_walk_opaque(cut, 2, "ticket");
+	atls_extensions_explain(cut, message);
 }
 
 static void only_extensions(struct atls_cut *cut, const struct atls_message *message)
 {
-	extensions_explain(cut, message);
+	atls_extensions_explain(cut, message);
 }
 
 static void one_certificate(struct atls_cut *list, const struct atls_message *message)
 {
 	struct atls_walk *walk = list->walk;
-	struct atls_node node = {.at = walk_place(list)};
-	struct atls_cut der = walk_vector(list, 3, "certificate");
+	struct atls_node node = {.at = atls_walk_place(list)};
+	struct atls_cut der = atls_walk_vector(list, 3, "certificate");
 	node.len = 3 + der.len;
 	walk->nodes.ops->begin(walk->nodes.ctx, &node);
 	if (message->certificate_type == 2)
@@ -60,8 +60,8 @@ static void one_certificate(struct atls_cut *list, const struct atls_message *me
 	else
 		atls_certificate_explain(der.at, der.len, &walk->nodes);
 	if (message->version >= VERSION_13 && !der.failed)
-		extensions_explain(list, message);
-	walk_end(walk);
+		atls_extensions_explain(list, message);
+	atls_walk_end(walk);
 }
 
 static void certificate_list(struct atls_cut *cut, const struct atls_message *message)
@@ -69,11 +69,11 @@ static void certificate_list(struct atls_cut *cut, const struct atls_message *me
 	/* RFC 7250 section 3: before TLS 1.3 a raw public key stands alone. */
 	bool alone = message->certificate_type == 2 && message->version < VERSION_13;
 	struct atls_cut whole = *cut;
-	struct atls_cut list = alone ? whole : walk_vector(cut, 3, "certificates");
-	walk_begin_list(cut->walk, "certificates");
+	struct atls_cut list = alone ? whole : atls_walk_vector(cut, 3, "certificates");
+	atls_walk_begin_list(cut->walk, "certificates");
 	while (list.len && !list.failed)
 		one_certificate(&list, message);
-	walk_end(cut->walk);
+	atls_walk_end(cut->walk);
 	if (alone)
 		*cut = list;
 }
@@ -117,7 +117,7 @@ bool atls_message_certificate(
 static void certificate(struct atls_cut *cut, const struct atls_message *message)
 {
 	if (message->version >= VERSION_13)
-		walk_opaque(cut, 1, "request_context");
+		atls_walk_opaque(cut, 1, "request_context");
 	certificate_list(cut, message);
 }
 
@@ -125,87 +125,87 @@ static void certificate(struct atls_cut *cut, const struct atls_message *message
 static void compressed_certificate(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	walk_code(cut, 2, "algorithm", atls_name_certificate_compression);
-	walk_number(cut, 3, "uncompressed_length");
-	walk_opaque(cut, 3, "compressed");
+	atls_walk_code(cut, 2, "algorithm", atls_name_certificate_compression);
+	atls_walk_number(cut, 3, "uncompressed_length");
+	atls_walk_opaque(cut, 3, "compressed");
 }
 
 static void certificate_request(struct atls_cut *cut, const struct atls_message *message)
 {
 	if (message->version >= VERSION_13) {
-		walk_opaque(cut, 1, "request_context");
-		extensions_explain(cut, message);
+		atls_walk_opaque(cut, 1, "request_context");
+		atls_extensions_explain(cut, message);
 		return;
 	}
-	walk_codes(cut, 1, 1, "certificate_types", atls_name_client_certificate_type);
+	atls_walk_codes(cut, 1, 1, "certificate_types", atls_name_client_certificate_type);
 	if (message->version == VERSION_12)
-		walk_codes(cut, 2, 2, "signature_algorithms", atls_name_signature);
-	authorities_explain(cut);
+		atls_walk_codes(cut, 2, 2, "signature_algorithms", atls_name_signature);
+	atls_authorities_explain(cut);
 }
 
 static void certificate_verify(struct atls_cut *cut, const struct atls_message *message)
 {
 	if (message->version >= VERSION_12)
-		walk_code(cut, 2, "algorithm", atls_name_signature);
-	walk_opaque(cut, 2, "signature");
+		atls_walk_code(cut, 2, "algorithm", atls_name_signature);
+	atls_walk_opaque(cut, 2, "signature");
 }
 
 static void finished(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	walk_rest(cut, "verify_data");
+	atls_walk_rest(cut, "verify_data");
 }
 
 static void key_update(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	walk_code(cut, 1, "request_update", atls_name_key_update);
+	atls_walk_code(cut, 1, "request_update", atls_name_key_update);
 }
 
 static void certificate_status(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	certificate_status_explain(cut);
+	atls_certificate_status_explain(cut);
 }
 
 /* RFC 6066 section 5. */
 static void certificate_url(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	walk_number(cut, 1, "chain_type");
-	struct atls_cut list = walk_vector(cut, 2, "urls");
-	walk_begin_list(cut->walk, "urls");
+	atls_walk_number(cut, 1, "chain_type");
+	struct atls_cut list = atls_walk_vector(cut, 2, "urls");
+	atls_walk_begin_list(cut->walk, "urls");
 	while (list.len && !list.failed) {
-		walk_begin(cut->walk, NULL);
-		walk_string(&list, 2, "url");
-		walk_number(&list, 1, "padding");
-		walk_bytes(&list, 20, "sha1");
-		walk_end(cut->walk);
+		atls_walk_begin(cut->walk, NULL);
+		atls_walk_string(&list, 2, "url");
+		atls_walk_number(&list, 1, "padding");
+		atls_walk_bytes(&list, 20, "sha1");
+		atls_walk_end(cut->walk);
 	}
-	walk_end(cut->walk);
+	atls_walk_end(cut->walk);
 }
 
 /* RFC 4680 section 2. */
 static void supplemental_data(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	struct atls_cut list = walk_vector(cut, 3, "entries");
-	walk_begin_list(cut->walk, "entries");
+	struct atls_cut list = atls_walk_vector(cut, 3, "entries");
+	atls_walk_begin_list(cut->walk, "entries");
 	while (list.len && !list.failed) {
-		walk_begin(cut->walk, NULL);
-		walk_number(&list, 2, "type");
-		walk_opaque(&list, 2, "data");
-		walk_end(cut->walk);
+		atls_walk_begin(cut->walk, NULL);
+		atls_walk_number(&list, 2, "type");
+		atls_walk_opaque(&list, 2, "data");
+		atls_walk_end(cut->walk);
 	}
-	walk_end(cut->walk);
+	atls_walk_end(cut->walk);
 }
 
 /* draft-agl-tls-nextprotoneg-04. */
 static void next_protocol(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	walk_string(cut, 1, "protocol");
-	walk_opaque(cut, 1, "padding");
+	atls_walk_string(cut, 1, "protocol");
+	atls_walk_opaque(cut, 1, "padding");
 }
 
 static void nothing(struct atls_cut *cut, const struct atls_message *message)
@@ -217,7 +217,7 @@ static void nothing(struct atls_cut *cut, const struct atls_message *message)
 static void opaque(struct atls_cut *cut, const struct atls_message *message)
 {
 	(void)message;
-	walk_rest(cut, "data");
+	atls_walk_rest(cut, "data");
 }
 
 static explain_fn *decoder(unsigned type)
@@ -231,11 +231,11 @@ static explain_fn *decoder(unsigned type)
 		[ATLS_HELLO_RETRY_REQUEST] = server_hello,
 		[ATLS_ENCRYPTED_EXTENSIONS] = only_extensions,
 		[ATLS_CERTIFICATE] = certificate,
-		[ATLS_SERVER_KEY_EXCHANGE] = server_key_exchange_explain,
+		[ATLS_SERVER_KEY_EXCHANGE] = atls_server_key_exchange_explain,
 		[ATLS_CERTIFICATE_REQUEST] = certificate_request,
 		[ATLS_SERVER_HELLO_DONE] = nothing,
 		[ATLS_CERTIFICATE_VERIFY] = certificate_verify,
-		[ATLS_CLIENT_KEY_EXCHANGE] = client_key_exchange_explain,
+		[ATLS_CLIENT_KEY_EXCHANGE] = atls_client_key_exchange_explain,
 		[ATLS_FINISHED] = finished,
 		[ATLS_CERTIFICATE_URL] = certificate_url,
 		[ATLS_CERTIFICATE_STATUS] = certificate_status,
@@ -255,7 +255,7 @@ void atls_message_explain(const struct atls_message *message, const struct atls_
 	struct atls_cut cut = {&walk, message->bytes + ATLS_MESSAGE_HEADER,
 		message->len - ATLS_MESSAGE_HEADER, false};
 	decoder(message->type)(&cut, message);
-	walk_finish(&cut);
+	atls_walk_finish(&cut);
 }
 
 void atls_content_explain(
@@ -265,20 +265,20 @@ void atls_content_explain(
 	struct atls_cut cut = {&walk, bytes, len, false};
 	switch (type) {
 	case 20: /* change_cipher_spec, RFC 5246 section 7.1 */
-		walk_number(&cut, 1, "change");
+		atls_walk_number(&cut, 1, "change");
 		break;
 	case 21:
-		walk_code(&cut, 1, "level", atls_name_alert_level);
-		walk_code(&cut, 1, "description", atls_name_alert);
+		atls_walk_code(&cut, 1, "level", atls_name_alert_level);
+		atls_walk_code(&cut, 1, "description", atls_name_alert);
 		break;
 	case 24: /* RFC 6520 section 4; padding of 16 bytes at least */
-		walk_code(&cut, 1, "heartbeat_type", atls_name_heartbeat_type);
-		walk_opaque(&cut, 2, "payload");
-		walk_rest(&cut, "padding");
+		atls_walk_code(&cut, 1, "heartbeat_type", atls_name_heartbeat_type);
+		atls_walk_opaque(&cut, 2, "payload");
+		atls_walk_rest(&cut, "padding");
 		break;
 	default:
-		walk_rest(&cut, "data");
+		atls_walk_rest(&cut, "data");
 		break;
 	}
-	walk_finish(&cut);
+	atls_walk_finish(&cut);
 }

@@ -57,24 +57,25 @@ void atls_content_explain(
 
 /* A list of extensions with its length of 2 bytes, as "extensions"; the message decides the form
  * of many. */
-void extensions_explain(struct atls_cut *cut, const struct atls_message *message);
+void atls_extensions_explain(struct atls_cut *cut, const struct atls_message *message);
 
 /* Decodes the value of one. False if the type has no decoder. */
-bool extension_decode(struct atls_cut *value, unsigned type, const struct atls_message *message);
-bool extension_decode_more(
+bool atls_extension_decode(
+	struct atls_cut *value, unsigned type, const struct atls_message *message);
+bool atls_extension_decode_more(
 	struct atls_cut *value, unsigned type, const struct atls_message *message);
 
 /* The messages of key exchange, of TLS 1.2 and before. */
-void server_key_exchange_explain(struct atls_cut *cut, const struct atls_message *message);
-void client_key_exchange_explain(struct atls_cut *cut, const struct atls_message *message);
+void atls_server_key_exchange_explain(struct atls_cut *cut, const struct atls_message *message);
+void atls_client_key_exchange_explain(struct atls_cut *cut, const struct atls_message *message);
 
 /* A certificate status, with its type of one byte (RFC 6066 section 8). */
-void certificate_status_explain(struct atls_cut *cut);
+void atls_certificate_status_explain(struct atls_cut *cut);
 
 /* A SignedCertificateTimestampList of RFC 6962 section 3.3, with its length. */
-void timestamps_explain(struct atls_cut *cut);
+void atls_timestamps_explain(struct atls_cut *cut);
 
 /* Distinguished names, each with a length of 2 bytes, in a vector of the same. */
-void authorities_explain(struct atls_cut *cut);
+void atls_authorities_explain(struct atls_cut *cut);
 
 #endif

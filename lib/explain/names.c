@@ -5,7 +5,7 @@
 #define NAME_AT(table, number)                                                                     \
 	((number) < sizeof(table) / sizeof((table)[0]) ? (table)[number] : (const char *)0)
 
-const char *names_find(const struct name_entry *table, size_t count, unsigned number)
+const char *atls_names_find(const struct name_entry *table, size_t count, unsigned number)
 {
 	size_t low = 0, high = count;
 	while (low < high) {
@@ -22,7 +22,7 @@ const char *atls_name_suite(unsigned number)
 {
 	if (atls_is_grease(number))
 		return "GREASE";
-	return names_find(names_suites, names_suite_count, number);
+	return atls_names_find(atls_names_suites, atls_names_suite_count, number);
 }
 
 const char *atls_name_record_type(unsigned number)

@@ -9,12 +9,12 @@ struct name_entry {
 };
 
 /* In the order of the numbers. */
-extern const struct name_entry names_suites[];
-extern const size_t names_suite_count;
+extern const struct name_entry atls_names_suites[];
+extern const size_t atls_names_suite_count;
 
 /* The name of number in a table that is in order; null if it has none. */
-const char *names_find(const struct name_entry *table, size_t count, unsigned number);
+const char *atls_names_find(const struct name_entry *table, size_t count, unsigned number);
 
-#define NAMES_FIND(table, number) names_find(table, sizeof(table) / sizeof((table)[0]), number)
+#define NAMES_FIND(table, number) atls_names_find(table, sizeof(table) / sizeof((table)[0]), number)
 
 #endif

@@ -2,7 +2,7 @@
  * numbers. */
 #include "explain/names_impl.h"
 
-const struct name_entry names_suites[] = {
+const struct name_entry atls_names_suites[] = {
 	{0x0000, "TLS_NULL_WITH_NULL_NULL"},
 	{0x0001, "TLS_RSA_WITH_NULL_MD5"},
 	{0x0002, "TLS_RSA_WITH_NULL_SHA"},
@@ -357,4 +357,4 @@ const struct name_entry names_suites[] = {
 	{0xd005, "TLS_ECDHE_PSK_WITH_AES_128_CCM_SHA256"},
 };
 
-const size_t names_suite_count = sizeof names_suites / sizeof names_suites[0];
+const size_t atls_names_suite_count = sizeof atls_names_suites / sizeof atls_names_suites[0];

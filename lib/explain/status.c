@@ -106,63 +106,63 @@ void atls_ocsp_explain(const uint8_t *der, size_t len, const struct atls_nodes *
 static void ocsp(struct atls_cut *cut, const char *key)
 {
 	struct atls_walk *walk = cut->walk;
-	struct atls_node node = {.key = key, .at = walk_place(cut)};
-	struct atls_cut der = walk_vector(cut, 3, "OCSP response");
+	struct atls_node node = {.key = key, .at = atls_walk_place(cut)};
+	struct atls_cut der = atls_walk_vector(cut, 3, "OCSP response");
 	node.len = 3 + der.len;
 	walk->nodes.ops->begin(walk->nodes.ctx, &node);
 	if (der.len)
 		atls_ocsp_explain(der.at, der.len, &walk->nodes);
-	walk_end(walk);
+	atls_walk_end(walk);
 }
 
-void certificate_status_explain(struct atls_cut *cut)
+void atls_certificate_status_explain(struct atls_cut *cut)
 {
-	unsigned type = walk_code(cut, 1, "status_type", atls_name_status_type);
+	unsigned type = atls_walk_code(cut, 1, "status_type", atls_name_status_type);
 	if (type == 1) {
 		ocsp(cut, "ocsp");
 	} else if (type == 2) {
-		struct atls_cut list = walk_vector(cut, 3, "responses");
-		walk_begin_list(cut->walk, "ocsp_multi");
+		struct atls_cut list = atls_walk_vector(cut, 3, "responses");
+		atls_walk_begin_list(cut->walk, "ocsp_multi");
 		while (list.len && !list.failed)
 			ocsp(&list, NULL);
-		walk_end(cut->walk);
+		atls_walk_end(cut->walk);
 	}
 }
 
 static void timestamp(struct atls_cut *cut)
 {
-	struct atls_cut sct = walk_vector(cut, 2, "timestamp");
+	struct atls_cut sct = atls_walk_vector(cut, 2, "timestamp");
 	const struct atls_nodes *nodes = &cut->walk->nodes;
-	walk_begin(cut->walk, NULL);
-	walk_number(&sct, 1, "version");
-	struct atls_cut log = walk_part(&sct, 32, "log id");
+	atls_walk_begin(cut->walk, NULL);
+	atls_walk_number(&sct, 1, "version");
+	struct atls_cut log = atls_walk_part(&sct, 32, "log id");
 	nodes->ops->digest(nodes->ctx, "log_id", log.at, log.len);
-	uint64_t when = walk_take(&sct, 8, "timestamp");
+	uint64_t when = atls_walk_take(&sct, 8, "timestamp");
 	if (!sct.failed && when / 1000 <= INT64_MAX)
 		say_time(nodes, "timestamp", (time_t)(when / 1000));
-	walk_opaque(&sct, 2, "extensions");
-	walk_code(&sct, 2, "algorithm", atls_name_signature);
-	walk_opaque(&sct, 2, "signature");
-	walk_finish(&sct);
-	walk_end(cut->walk);
+	atls_walk_opaque(&sct, 2, "extensions");
+	atls_walk_code(&sct, 2, "algorithm", atls_name_signature);
+	atls_walk_opaque(&sct, 2, "signature");
+	atls_walk_finish(&sct);
+	atls_walk_end(cut->walk);
 }
 
-void timestamps_explain(struct atls_cut *cut)
+void atls_timestamps_explain(struct atls_cut *cut)
 {
-	struct atls_cut list = walk_vector(cut, 2, "timestamps");
-	walk_begin_list(cut->walk, "timestamps");
+	struct atls_cut list = atls_walk_vector(cut, 2, "timestamps");
+	atls_walk_begin_list(cut->walk, "timestamps");
 	while (list.len && !list.failed)
 		timestamp(&list);
-	walk_end(cut->walk);
+	atls_walk_end(cut->walk);
 }
 
-void authorities_explain(struct atls_cut *cut)
+void atls_authorities_explain(struct atls_cut *cut)
 {
 	const struct atls_nodes *nodes = &cut->walk->nodes;
-	struct atls_cut list = walk_vector(cut, 2, "authorities");
-	walk_begin_list(cut->walk, "authorities");
+	struct atls_cut list = atls_walk_vector(cut, 2, "authorities");
+	atls_walk_begin_list(cut->walk, "authorities");
 	while (list.len && !list.failed) {
-		struct atls_cut name = walk_vector(&list, 2, "authority");
+		struct atls_cut name = atls_walk_vector(&list, 2, "authority");
 		gnutls_datum_t der = {.size = (unsigned)name.len}, text = {0};
 		memcpy(&der.data, &name.at, sizeof name.at);
 		if (name.len && gnutls_x509_rdn_get2(&der, &text, 0) == 0)
@@ -171,5 +171,5 @@ void authorities_explain(struct atls_cut *cut)
 			nodes->ops->bytes(nodes->ctx, NULL, name.at, name.len);
 		gnutls_free(text.data);
 	}
-	walk_end(cut->walk);
+	atls_walk_end(cut->walk);
 }

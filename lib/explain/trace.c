@@ -22,7 +22,7 @@ struct atls_trace *atls_trace_new(const struct atls_trace_config *config)
 				: BIT(ATLS_RECORD_CCS) | BIT(ATLS_RECORD_ALERT) |
 					  BIT(ATLS_RECORD_HANDSHAKE) | BIT(ATLS_RECORD_HEARTBEAT) |
 					  (config->keylog ? BIT(ATLS_RECORD_DATA) : 0);
-	trace_forget(trace);
+	atls_trace_forget(trace);
 	return trace;
 }
 
@@ -30,7 +30,7 @@ void atls_trace_free(struct atls_trace *trace)
 {
 	if (!trace)
 		return;
-	trace_forget(trace);
+	atls_trace_forget(trace);
 	for (int i = 0; i < 3; i++) {
 		atls_record_free(&trace->lanes[i]);
 		free(trace->sides[i].partial);
@@ -122,11 +122,11 @@ static void report(
 			message.message.type = ATLS_HELLO_RETRY_REQUEST;
 	}
 	if (bytes[0] == ATLS_CLIENT_HELLO && !message.sealed && !trace->retry) {
-		trace_forget(trace);
+		atls_trace_forget(trace);
 		trace->began = true;
 		trace->config.events->session(trace->config.ctx);
 	}
-	trace_note(trace, content->direction, &message.message, message.hello);
+	atls_trace_note(trace, content->direction, &message.message, message.hello);
 	message.message.version = trace->version;
 	message.message.suite = trace->suite;
 	message.message.certificate_type =
@@ -242,11 +242,11 @@ static enum atls_trace_direction guess(struct atls_trace *trace, const struct at
 static void open_record(struct atls_trace *trace, bool mixed, struct atls_trace_record *about)
 {
 	struct atls_opened opened;
-	about->seal = trace_open(trace, about->direction, about->record, &opened);
+	about->seal = atls_trace_open(trace, about->direction, about->record, &opened);
 	if (about->seal != ATLS_SEAL_OPENED && mixed) {
 		enum atls_trace_direction other =
 			about->direction == ATLS_TRACE_UP ? ATLS_TRACE_DOWN : ATLS_TRACE_UP;
-		if (trace_open(trace, other, about->record, &opened) == ATLS_SEAL_OPENED) {
+		if (atls_trace_open(trace, other, about->record, &opened) == ATLS_SEAL_OPENED) {
 			about->seal = ATLS_SEAL_OPENED;
 			about->direction = trace->guess = other;
 		}
@@ -282,7 +282,7 @@ static int take_record(
 	enum atls_trace_direction direction = about.direction ? about.direction : ATLS_TRACE_UP;
 	if (record->missing && record->len == 0)
 		about.seal = ATLS_SEAL_CUT;
-	else if (trace_sealed(trace, direction, record)) {
+	else if (atls_trace_sealed(trace, direction, record)) {
 		about.direction = direction;
 		open_record(trace, mixed, &about);
 		direction = about.direction;
@@ -304,7 +304,7 @@ static int take_record(
 				side->have < ATLS_MESSAGE_HEADER ? 0 : message_len(side->partial);
 		}
 	} else if (about.content && about.type == ATLS_RECORD_CCS) {
-		trace_change(trace, direction);
+		atls_trace_change(trace, direction);
 	}
 	trace->config.events->record_end(trace->config.ctx, &about);
 	return done ? ATLS_OK : ATLS_E_MEMORY;

@@ -53,21 +53,21 @@ struct atls_trace {
 /* ---- trace_keys.c --------------------------------------------------------------------------- */
 
 /* Takes note of what a message settles. hello is that of a hello, else null. */
-void trace_note(struct atls_trace *trace, enum atls_trace_direction direction,
+void atls_trace_note(struct atls_trace *trace, enum atls_trace_direction direction,
 	const struct atls_message *message, const struct atls_hello *hello);
 
 /* A change_cipher_spec record: keys change with TLS 1.2 and before. */
-void trace_change(struct atls_trace *trace, enum atls_trace_direction direction);
+void atls_trace_change(struct atls_trace *trace, enum atls_trace_direction direction);
 
 /* Forgets a session's keys and state, but not the streams. */
-void trace_forget(struct atls_trace *trace);
+void atls_trace_forget(struct atls_trace *trace);
 
 /* Whether a record of that type from there is sealed. */
-bool trace_sealed(const struct atls_trace *trace, enum atls_trace_direction direction,
+bool atls_trace_sealed(const struct atls_trace *trace, enum atls_trace_direction direction,
 	const struct atls_record *record);
 
 /* Opens a sealed record into config.room. */
-enum atls_seal trace_open(struct atls_trace *trace, enum atls_trace_direction direction,
+enum atls_seal atls_trace_open(struct atls_trace *trace, enum atls_trace_direction direction,
 	const struct atls_record *record, struct atls_opened *opened);
 
 #endif

@@ -31,7 +31,7 @@ static void shut(struct side *side, enum atls_seal why)
 	side->shut = why;
 }
 
-void trace_forget(struct atls_trace *trace)
+void atls_trace_forget(struct atls_trace *trace)
 {
 	for (int i = ATLS_TRACE_UP; i <= ATLS_TRACE_DOWN; i++) {
 		struct side *side = &trace->sides[i];
@@ -170,7 +170,7 @@ static void note_encrypted_extensions(struct atls_trace *trace, const struct atl
 		note_types(trace, list);
 }
 
-void trace_note(struct atls_trace *trace, enum atls_trace_direction direction,
+void atls_trace_note(struct atls_trace *trace, enum atls_trace_direction direction,
 	const struct atls_message *message, const struct atls_hello *hello)
 {
 	bool is_13 = trace->version >= VERSION_13;
@@ -202,7 +202,7 @@ void trace_note(struct atls_trace *trace, enum atls_trace_direction direction,
 	}
 }
 
-void trace_change(struct atls_trace *trace, enum atls_trace_direction direction)
+void atls_trace_change(struct atls_trace *trace, enum atls_trace_direction direction)
 {
 	struct side *side = &trace->sides[direction];
 	struct atls_suite suite;
@@ -236,7 +236,7 @@ void trace_change(struct atls_trace *trace, enum atls_trace_direction direction)
 
 /* ---- records -------------------------------------------------------------------------------- */
 
-bool trace_sealed(const struct atls_trace *trace, enum atls_trace_direction direction,
+bool atls_trace_sealed(const struct atls_trace *trace, enum atls_trace_direction direction,
 	const struct atls_record *record)
 {
 	const struct side *side = &trace->sides[direction];
@@ -313,7 +313,7 @@ static enum atls_seal open_13(struct atls_trace *trace, enum atls_trace_directio
 	return side->open ? ATLS_SEAL_WRONG_SECRET : side->shut;
 }
 
-enum atls_seal trace_open(struct atls_trace *trace, enum atls_trace_direction direction,
+enum atls_seal atls_trace_open(struct atls_trace *trace, enum atls_trace_direction direction,
 	const struct atls_record *record, struct atls_opened *opened)
 {
 	struct side *side = &trace->sides[direction];

@@ -2,24 +2,24 @@
 
 #include <stdio.h>
 
-void walk_begin(struct atls_walk *walk, const char *key)
+void atls_walk_begin(struct atls_walk *walk, const char *key)
 {
 	const struct atls_node node = {.key = key, .at = ATLS_NOWHERE};
 	walk->nodes.ops->begin(walk->nodes.ctx, &node);
 }
 
-void walk_begin_list(struct atls_walk *walk, const char *key)
+void atls_walk_begin_list(struct atls_walk *walk, const char *key)
 {
 	const struct atls_node node = {.key = key, .list = true, .at = ATLS_NOWHERE};
 	walk->nodes.ops->begin(walk->nodes.ctx, &node);
 }
 
-void walk_end(struct atls_walk *walk)
+void atls_walk_end(struct atls_walk *walk)
 {
 	walk->nodes.ops->end(walk->nodes.ctx);
 }
 
-void walk_wrong(struct atls_walk *walk, size_t at, const char *expected, const char *found)
+void atls_walk_wrong(struct atls_walk *walk, size_t at, const char *expected, const char *found)
 {
 	walk->nodes.ops->wrong(walk->nodes.ctx, at, expected, found);
 }
@@ -33,13 +33,13 @@ static bool have(struct atls_cut *cut, size_t len, const char *key)
 	if (!cut->failed) {
 		snprintf(expected, sizeof expected, "%zu bytes of %s", len, key ? key : "a list");
 		snprintf(found, sizeof found, "%zu", cut->len);
-		walk_wrong(cut->walk, walk_place(cut), expected, found);
+		atls_walk_wrong(cut->walk, atls_walk_place(cut), expected, found);
 	}
 	cut->failed = true;
 	return false;
 }
 
-uint64_t walk_take(struct atls_cut *cut, size_t width, const char *key)
+uint64_t atls_walk_take(struct atls_cut *cut, size_t width, const char *key)
 {
 	uint64_t value = 0;
 	if (!have(cut, width, key)) {
@@ -54,7 +54,7 @@ uint64_t walk_take(struct atls_cut *cut, size_t width, const char *key)
 	return value;
 }
 
-struct atls_cut walk_part(struct atls_cut *cut, size_t len, const char *key)
+struct atls_cut atls_walk_part(struct atls_cut *cut, size_t len, const char *key)
 {
 	bool whole = have(cut, len, key);
 	struct atls_cut part = {cut->walk, cut->at, whole ? len : cut->len, !whole};
@@ -63,23 +63,23 @@ struct atls_cut walk_part(struct atls_cut *cut, size_t len, const char *key)
 	return part;
 }
 
-struct atls_cut walk_vector(struct atls_cut *cut, size_t width, const char *key)
+struct atls_cut atls_walk_vector(struct atls_cut *cut, size_t width, const char *key)
 {
-	return walk_part(cut, (size_t)walk_take(cut, width, key), key);
+	return atls_walk_part(cut, (size_t)atls_walk_take(cut, width, key), key);
 }
 
-uint64_t walk_number(struct atls_cut *cut, size_t width, const char *key)
+uint64_t atls_walk_number(struct atls_cut *cut, size_t width, const char *key)
 {
 	bool failed = cut->failed;
-	uint64_t value = walk_take(cut, width, key);
+	uint64_t value = atls_walk_take(cut, width, key);
 	if (cut->failed == failed && !failed)
 		cut->walk->nodes.ops->number(cut->walk->nodes.ctx, key, value);
 	return value;
 }
 
-unsigned walk_code(struct atls_cut *cut, size_t width, const char *key, atls_name_fn *name)
+unsigned atls_walk_code(struct atls_cut *cut, size_t width, const char *key, atls_name_fn *name)
 {
-	unsigned value = (unsigned)walk_take(cut, width, key);
+	unsigned value = (unsigned)atls_walk_take(cut, width, key);
 	if (!cut->failed)
 		cut->walk->nodes.ops->code(cut->walk->nodes.ctx, key, value,
 			width > 1 ? (unsigned)width * 2 : 0, name(value));
@@ -91,46 +91,46 @@ static void say_bytes(struct atls_cut part, const char *key)
 	part.walk->nodes.ops->bytes(part.walk->nodes.ctx, key, part.at, part.len);
 }
 
-void walk_bytes(struct atls_cut *cut, size_t len, const char *key)
+void atls_walk_bytes(struct atls_cut *cut, size_t len, const char *key)
 {
-	say_bytes(walk_part(cut, len, key), key);
+	say_bytes(atls_walk_part(cut, len, key), key);
 }
 
-void walk_opaque(struct atls_cut *cut, size_t width, const char *key)
+void atls_walk_opaque(struct atls_cut *cut, size_t width, const char *key)
 {
-	say_bytes(walk_vector(cut, width, key), key);
+	say_bytes(atls_walk_vector(cut, width, key), key);
 }
 
-void walk_string(struct atls_cut *cut, size_t width, const char *key)
+void atls_walk_string(struct atls_cut *cut, size_t width, const char *key)
 {
-	struct atls_cut part = walk_vector(cut, width, key);
+	struct atls_cut part = atls_walk_vector(cut, width, key);
 	part.walk->nodes.ops->text(part.walk->nodes.ctx, key, part.at, part.len);
 }
 
-void walk_rest(struct atls_cut *cut, const char *key)
+void atls_walk_rest(struct atls_cut *cut, const char *key)
 {
 	if (cut->len)
-		walk_bytes(cut, cut->len, key);
+		atls_walk_bytes(cut, cut->len, key);
 }
 
-void walk_codes(struct atls_cut *cut, size_t length_width, size_t width, const char *key,
+void atls_walk_codes(struct atls_cut *cut, size_t length_width, size_t width, const char *key,
 	atls_name_fn *name)
 {
-	struct atls_cut list = walk_vector(cut, length_width, key);
-	walk_begin_list(cut->walk, key);
+	struct atls_cut list = atls_walk_vector(cut, length_width, key);
+	atls_walk_begin_list(cut->walk, key);
 	while (list.len >= width)
-		walk_code(&list, width, NULL, name);
-	walk_finish(&list);
-	walk_end(cut->walk);
+		atls_walk_code(&list, width, NULL, name);
+	atls_walk_finish(&list);
+	atls_walk_end(cut->walk);
 }
 
-void walk_finish(struct atls_cut *cut)
+void atls_walk_finish(struct atls_cut *cut)
 {
 	char found[48];
 	if (cut->len == 0 || cut->failed)
 		return;
 	snprintf(found, sizeof found, "%zu more bytes", cut->len);
-	walk_wrong(cut->walk, walk_place(cut), "nothing more", found);
+	atls_walk_wrong(cut->walk, atls_walk_place(cut), "nothing more", found);
 	cut->at += cut->len;
 	cut->len = 0;
 }

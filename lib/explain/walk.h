@@ -20,38 +20,38 @@ struct atls_cut {
 };
 
 /* Where the stretch stands in the message. */
-static inline size_t walk_place(const struct atls_cut *cut)
+static inline size_t atls_walk_place(const struct atls_cut *cut)
 {
 	return (size_t)(cut->at - cut->walk->base);
 }
 
 /* Width bytes as a number, without saying it; 0 if they are not there. */
-uint64_t walk_take(struct atls_cut *cut, size_t width, const char *key);
+uint64_t atls_walk_take(struct atls_cut *cut, size_t width, const char *key);
 
 /* len bytes as a stretch of their own, without saying them; short if there are fewer. */
-struct atls_cut walk_part(struct atls_cut *cut, size_t len, const char *key);
+struct atls_cut atls_walk_part(struct atls_cut *cut, size_t len, const char *key);
 
 /* What a length of width bytes in front announces, as a stretch. */
-struct atls_cut walk_vector(struct atls_cut *cut, size_t width, const char *key);
+struct atls_cut atls_walk_vector(struct atls_cut *cut, size_t width, const char *key);
 
 /* The same, said: a number, a number with a name, bytes, text, all that is left. */
-uint64_t walk_number(struct atls_cut *cut, size_t width, const char *key);
-unsigned walk_code(struct atls_cut *cut, size_t width, const char *key, atls_name_fn *name);
-void walk_bytes(struct atls_cut *cut, size_t len, const char *key);
-void walk_opaque(struct atls_cut *cut, size_t width, const char *key);
-void walk_string(struct atls_cut *cut, size_t width, const char *key);
-void walk_rest(struct atls_cut *cut, const char *key);
+uint64_t atls_walk_number(struct atls_cut *cut, size_t width, const char *key);
+unsigned atls_walk_code(struct atls_cut *cut, size_t width, const char *key, atls_name_fn *name);
+void atls_walk_bytes(struct atls_cut *cut, size_t len, const char *key);
+void atls_walk_opaque(struct atls_cut *cut, size_t width, const char *key);
+void atls_walk_string(struct atls_cut *cut, size_t width, const char *key);
+void atls_walk_rest(struct atls_cut *cut, const char *key);
 
 /* A vector with a length of length_width bytes, of numbers of width bytes, as a list. */
-void walk_codes(struct atls_cut *cut, size_t length_width, size_t width, const char *key,
+void atls_walk_codes(struct atls_cut *cut, size_t length_width, size_t width, const char *key,
 	atls_name_fn *name);
 
 /* Says so if something is left where nothing should be. */
-void walk_finish(struct atls_cut *cut);
+void atls_walk_finish(struct atls_cut *cut);
 
-void walk_begin(struct atls_walk *walk, const char *key);
-void walk_begin_list(struct atls_walk *walk, const char *key);
-void walk_end(struct atls_walk *walk);
-void walk_wrong(struct atls_walk *walk, size_t at, const char *expected, const char *found);
+void atls_walk_begin(struct atls_walk *walk, const char *key);
+void atls_walk_begin_list(struct atls_walk *walk, const char *key);
+void atls_walk_end(struct atls_walk *walk);
+void atls_walk_wrong(struct atls_walk *walk, size_t at, const char *expected, const char *found);
 
 #endif
