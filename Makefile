@@ -123,7 +123,6 @@ OBJECTS_FIRST = $(filter %.o,$^) $(filter-out %.o,$^)
 
 WRAPPED := malloc calloc realloc free strdup strndup
 $(B)/tests/unit/test_alloc: UNIT_LDFLAGS := $(WRAPPED:%=-Wl,--wrap=%)
-$(B)/tests/unit/test_answer: $(B)/cmd/atls-client/answer.o
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/libedge.a $(B)/libatls.a
 	$(CC) $(ALL_LDFLAGS) $(UNIT_LDFLAGS) -o $@ $(OBJECTS_FIRST) $(PC_LIBS)
 

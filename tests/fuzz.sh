@@ -19,7 +19,7 @@ stat() { sed -n "s/^stat::$1: *//p" "$2"; } # NAME LOG
 fuzz() { # TARGET
     local name=$1 log=$build/$1.log corpus=$build/corpus/$1 rc=0 start=$SECONDS
     mkdir -p "$corpus"
-    "$build/tests/fuzz/fuzz_$name" -runs="$runs" -timeout=10 -print_final_stats=1 \
+    "$build/tests/fuzz/fuzz_$name" -runs="$runs" -timeout=120 -print_final_stats=1 \
         -artifact_prefix="$build/findings/$name-" "$corpus" "tests/fuzz/fuzz_$name" \
         >"$log" 2>&1 || rc=$?
     printf '%-12s %8s executions in %5d s, %6s a second: ' "$name" \

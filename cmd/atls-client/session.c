@@ -63,7 +63,7 @@ void session_log(const struct session *session, enum atls_log_level level, const
 /* The body is a copy: the engine's output may move while the request is under way. */
 static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 {
-	size_t size = session->codec->encoded_size(session->id, NULL, len);
+	size_t size = session->course.codec->encoded_size(session->course.id, NULL, len);
 	uint8_t *body = malloc(size ? size : 1);
 	free(session->body);
 	session->body = body;
@@ -71,24 +71,20 @@ static void send_body(struct session *session, const uint8_t *bytes, size_t len)
 	session->requests++;
 	session_log(session, ATLS_LOG_DEBUG, "request", "sending %zu TLS bytes", len);
 	if (body)
-		size = session->codec->encode(
-			session->id, NULL, len ? bytes : (const uint8_t *)"", len, body);
+		size = session->course.codec->encode(
+			session->course.id, NULL, len ? bytes : (const uint8_t *)"", len, body);
 	if (body)
-		session_capture(session, false, 0, session->codec->content_type, body, size);
-	if (!body || atls_http_post(session->channel, session->codec->content_type, body, size))
+		session_capture(session, false, 0, session->course.codec->content_type, body, size);
+	if (!body ||
+		atls_http_post(session->channel, session->course.codec->content_type, body, size))
 		session_fail_memory(session);
-}
-
-static enum atls_encoding encoding_of(const struct session *session)
-{
-	return (enum atls_encoding)atls_encoding_by_name(session->codec->name);
 }
 
 /* After the report's inner session the owner's begins, on the same connection if that lives. */
 static void go_on(struct session *session)
 {
 	struct atls_error err = {0};
-	if (session_begin(session, encoding_of(session), &err))
+	if (session_begin(session, &err))
 		session_end(session, &err);
 	else
 		session_step(session);
@@ -109,14 +105,14 @@ void session_done(struct session *session)
 /* Some refuse a protocol that they do not know by an alert (RFC 7301 section 3.2). */
 static void session_failed(struct session *session)
 {
-	if (session->reporting && gnutls_alert_get(atls_engine_session(session->engine)) ==
+	if (session->reporting && gnutls_alert_get(atls_engine_session(session->course.engine)) ==
 					  GNUTLS_A_NO_APPLICATION_PROTOCOL) {
 		session->reporting = false;
 		session->report->state = OUTER_REPORT_UNTAKEN;
 		outer_report_tell(session->report, session);
 		go_on(session);
 	} else {
-		session_end(session, atls_engine_error(session->engine));
+		session_end(session, atls_engine_error(session->course.engine));
 	}
 }
 
@@ -124,11 +120,11 @@ static void session_failed(struct session *session)
  * owner's. */
 static void report_step(struct session *session)
 {
-	if (!(atls_engine_state(session->engine) & ATLS_ESTABLISHED))
+	if (!(atls_engine_state(session->course.engine) & ATLS_ESTABLISHED))
 		return;
-	if (atls_report_selected(session->engine)) {
+	if (atls_report_selected(session->course.engine)) {
 		outer_report_step(
-			session->report, session->client, session->engine, session->channel);
+			session->report, session->client, session->course.engine, session->channel);
 		return;
 	}
 	session->reporting = false;
@@ -143,7 +139,7 @@ void session_carry(struct session *session)
 	int64_t at;
 	size_t len = 0;
 	const uint8_t *bytes = NULL;
-	switch (atls_base_next(&session->base, now, &bytes, &len, &at)) {
+	switch (atls_base_next(&session->course.base, now, &bytes, &len, &at)) {
 	case ATLS_BASE_SEND:
 		send_body(session, bytes, len);
 		break;
@@ -152,7 +148,7 @@ void session_carry(struct session *session)
 			atls_timer_set(session->timer, at - now);
 		break;
 	case ATLS_BASE_DONE:
-		if (!session->stopping && atls_engine_error(session->engine)->code)
+		if (!session->stopping && atls_engine_error(session->course.engine)->code)
 			session_failed(session);
 		else
 			session_done(session);
@@ -168,18 +164,18 @@ void session_step(struct session *session)
 	if (session->reporting)
 		report_step(session);
 	if (!session->reporting)
-		session->events.progress(session->ctx, session->engine);
+		session->events.progress(session->ctx, session->course.engine);
 	if (session->over)
 		return;
-	if (session->stopping && atls_engine_close(session->engine) == ATLS_E_AGAIN) {
+	if (session->stopping && atls_engine_close(session->course.engine) == ATLS_E_AGAIN) {
 		session_end(session, NULL);
 		return;
 	}
 	session_carry(session);
 	/* The peer's end is awaited, so that no session is left there: until the deadline. */
-	if (session->stopping && !session->over && !session->base.outstanding &&
-		!(atls_engine_state(session->engine) & ATLS_HAVE_OUTPUT) &&
-		(atls_engine_state(session->engine) & ATLS_PEER_CLOSED))
+	if (session->stopping && !session->over && !session->course.base.outstanding &&
+		!(atls_engine_state(session->course.engine) & ATLS_HAVE_OUTPUT) &&
+		(atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED))
 		session_end(session, NULL);
 }
 
@@ -210,15 +206,12 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 	session_end(session, &err);
 }
 
-/* Begins (again) in an encoding: new handshake, no session yet. */
-int session_begin(struct session *session, enum atls_encoding encoding, struct atls_error *err)
+int session_begin(struct session *session, struct atls_error *err)
 {
 	struct client *client = session->client;
 	const struct settings *settings = &client->settings;
-	session->codec = atls_body_codec(encoding);
 	free(session->url);
-	session->url = url_for(client, session->codec);
-	atls_engine_free(session->engine);
+	session->url = url_for(client, session->course.codec);
 	static const char *const report_protocols[] = {ATLS_REPORT_PROTOCOL};
 	const struct atls_engine_config config = {
 		.role = ATLS_CLIENT,
@@ -239,8 +232,8 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 	session->began = atls_now_ms();
 	session->stood = 0;
 	atls_timer_set(session->deadline, (int64_t)settings->connect_ms);
-	session->engine = atls_engine_new(&config, err);
-	if (!session->engine)
+	struct atls_engine *engine = atls_engine_new(&config, err);
+	if (!engine)
 		return ATLS_E_TLS;
 	const struct atls_base_limits limits = {
 		.body_max = (size_t)settings->body_size,
@@ -248,13 +241,9 @@ int session_begin(struct session *session, enum atls_encoding encoding, struct a
 		.resume_ms = (int64_t)settings->resume_ms,
 		.seed = (uint32_t)(uintptr_t)session ^ (uint32_t)atls_now_ms(),
 	};
-	uint64_t exchanges = session->exchanges_before = session->base.exchanges;
-	atls_base_init(&session->base, session->engine, &limits, atls_now_ms());
-	session->base.exchanges = exchanges;
+	session->exchanges_before = session->course.base.exchanges;
+	atls_course_begin(&session->course, engine, &limits, atls_now_ms());
 	atls_http_channel_forget(session->channel);
-	free(session->id);
-	session->id = NULL;
-	session->unknown = 0;
 	if (!session->url || atls_http_channel_url(session->channel, session->url))
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a URL");
 	return ATLS_OK;
@@ -276,14 +265,11 @@ struct session *session_new(struct client *client, const struct session_events *
 	session->deadline = event_new(client->base, -1, 0, on_deadline, session);
 	session->channel =
 		atls_http_channel_new(client->http, &client->way, session_answered, session, err);
-	int wanted = client->settings.encoding;
-	session->may_change = wanted < 0;
+	atls_course_init(&session->course, client->settings.encoding);
 	session->reporting = client->settings.report_outer;
 	session->report = session->reporting ? outer_report_new() : NULL;
-	atls_buf_init(&session->early, 2 * ATLS_BODY_MAX);
 	if (!session->timer || !session->deadline || !session->channel ||
-		(session->reporting && !session->report) ||
-		session_begin(session, wanted < 0 ? ATLS_ATLS : (enum atls_encoding)wanted, err)) {
+		(session->reporting && !session->report) || session_begin(session, err)) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for a session");
 		session_free(session);
 		return NULL;
@@ -297,15 +283,13 @@ void session_free(struct session *session)
 	if (!session)
 		return;
 	atls_http_channel_free(session->channel);
-	atls_buf_free(&session->early);
-	atls_engine_free(session->engine);
+	atls_course_free(&session->course);
 	outer_report_free(session->report);
 	if (session->timer)
 		event_free(session->timer);
 	if (session->deadline)
 		event_free(session->deadline);
 	free(session->url);
-	free(session->id);
 	free(session->body);
 	free(session);
 }
@@ -328,28 +312,23 @@ void session_abort(struct session *session, const struct atls_error *err)
 {
 	if (session->over)
 		return;
-	atls_engine_abort(session->engine, GNUTLS_A_INTERNAL_ERROR, err);
+	atls_engine_abort(session->course.engine, GNUTLS_A_INTERNAL_ERROR, err);
 }
 
 ssize_t session_write(struct session *session, const void *data, size_t len)
 {
-	if (session->replay || session->reporting)
-		return ATLS_E_AGAIN;
-	ssize_t done = atls_engine_write(session->engine, data, len);
-	if (done > 0 && session->may_change && atls_buf_append(&session->early, data, (size_t)done))
-		session->may_change = false;
-	return done;
+	return session->reporting ? ATLS_E_AGAIN : atls_course_write(&session->course, data, len);
 }
 
 struct session_facts session_facts(const struct session *session)
 {
 	return (struct session_facts){
-		.engine = session->engine,
+		.engine = session->course.engine,
 		.channel = session->channel,
-		.codec = session->codec,
+		.codec = session->course.codec,
 		.url = session->url,
-		.exchanges = session->base.exchanges,
-		.in_engine = session->base.exchanges - session->exchanges_before,
+		.exchanges = session->course.base.exchanges,
+		.in_engine = session->course.base.exchanges - session->exchanges_before,
 		.report = session->report,
 		.handshake_ms = session->stood ? session->stood - session->began : -1,
 	};

@@ -4,8 +4,7 @@
 
 #include "session.h"
 
-#include "core/base.h"
-#include "core/buf.h"
+#include "core/course.h"
 
 struct session {
 	struct client *client;
@@ -13,18 +12,13 @@ struct session {
 	void *ctx;
 	unsigned number;
 	unsigned long long requests;
-	struct atls_engine *engine;
-	struct atls_base base;
+	struct atls_course course;
 	struct atls_http_channel *channel;
 	struct event *timer;    /* the next step */
 	struct event *deadline; /* handshake, later the stop's */
-	const struct atls_body_codec *codec;
-	bool may_change; /* the encoding, as long as nothing but handshake was said */
 	char *url;
-	char *id; /* of a json session */
 	uint8_t *body;
 	int64_t sent_at;
-	unsigned unknown;
 	uint64_t exchanges_before;   /* of other inner sessions */
 	struct outer_report *report; /* --report-outer, or null */
 	bool reporting;              /* this inner session is the report's, not the owner's */
@@ -32,8 +26,6 @@ struct session {
 	bool told;                   /* -v said what was negotiated */
 	bool stopping;
 	bool over;
-	struct atls_buf early; /* written while the encoding may change, to be written again */
-	bool replay;
 	struct atls_error outcome;
 };
 
@@ -49,8 +41,8 @@ void session_done(struct session *session);
 /* Lets the owner read and write, then goes on with the carriage. */
 void session_step(struct session *session);
 
-/* Begins (again) in an encoding: new handshake, no session yet. */
-int session_begin(struct session *session, enum atls_encoding encoding, struct atls_error *err);
+/* Begins (again) in the course's encoding: new handshake, no session yet. */
+int session_begin(struct session *session, struct atls_error *err);
 
 /* Adds a body of the request under way to --capture's. */
 void session_capture(const struct session *session, bool down, long status, const char *type,

@@ -2,7 +2,7 @@
 #ifndef ATLS_NET_HTTP_CLIENT_H
 #define ATLS_NET_HTTP_CLIENT_H
 
-#include "atls.h"
+#include "core/answer.h"
 
 #include "trust/report.h"
 
@@ -12,7 +12,6 @@
 #define ATLS_ANSWER_MAX (4u << 20)   /* bytes of one HTTP answer's body */
 #define ATLS_HEAD_MAX   (256u << 10) /* bytes of its headers, interim answers and trailers */
 #define ATLS_COOKIE_MAX 8192u        /* bytes of all cookies of a session */
-#define ATLS_TYPE_TEXT  128u
 
 struct atls_http_client_config {
 	const char *url; /* with the path to POST to */
@@ -39,21 +38,10 @@ struct atls_http_client;
 struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err);
 void atls_http_client_free(struct atls_http_client *client);
 
-/* What came of one request. */
-struct atls_http_answer {
-	long status; /* 0: no answer, see error */
-	char content_type[ATLS_TYPE_TEXT];
-	bool encoded; /* Content-Encoding although none was asked for */
-	bool cookies; /* it set a cookie */
-	long retry_after_s;
-	uint8_t *body; /* the channel's, until the next request; its bytes may be changed */
-	size_t len;
-	struct atls_error error; /* what failed below HTTP */
-};
-
 /* One session's way to the service: one request at a time. */
 struct atls_http_channel;
 
+/* The answer's body is the channel's, until the next request. */
 typedef void atls_http_answered(void *ctx, struct atls_http_answer *answer);
 
 /* Null: memory, or a setting that libcurl refuses (err says which). */

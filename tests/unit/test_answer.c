@@ -1,52 +1,53 @@
 /* What atls-client makes of each status, type and body of an answer. */
 #include "tap.h"
 
-#include "cmd/atls-client/answer.h"
+#include "core/answer.h"
 
 #include <stdlib.h>
 
 /* All statuses from here up to the next line's. */
 static const struct verdict {
 	long status;
-	enum answer_action action;
+	enum atls_answer_means action;
 	int code;
 	const char *text; /* with the status in it, if there is a %ld */
 } verdicts[] = {
-	{100, ANSWER_END, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200"},
-	{200, ANSWER_VALID, ATLS_OK, ""},
-	{201, ANSWER_END, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200"},
-	{300, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{400, ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
+	{100, ATLS_ANSWER_END, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200"},
+	{200, ATLS_ANSWER_VALID, ATLS_OK, ""},
+	{201, ATLS_ANSWER_END, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200"},
+	{300, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{400, ATLS_ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
 		"HTTP: status %ld: what answers there does not take bodies of type "
 		"application/atls"},
-	{401, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{403, ANSWER_OTHER_ENCODING, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{406, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{408, ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
-	{409, ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
+	{401, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{403, ATLS_ANSWER_OTHER_ENCODING, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{406, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{408, ATLS_ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
+	{409, ATLS_ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
 		"protocol: status %ld: the service wants another carriage for this session"},
-	{410, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{411, ANSWER_END, ATLS_E_NETWORK, "HTTP: status %ld: the length was lost on the way"},
-	{412, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{413, ANSWER_TOO_LARGE, ATLS_E_NETWORK, "HTTP: status %ld: even small bodies are refused"},
-	{414, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{415, ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
+	{410, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{411, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: status %ld: the length was lost on the way"},
+	{412, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{413, ATLS_ANSWER_TOO_LARGE, ATLS_E_NETWORK,
+		"HTTP: status %ld: even small bodies are refused"},
+	{414, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{415, ATLS_ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
 		"HTTP: status %ld: what answers there does not take bodies of type "
 		"application/atls"},
-	{416, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{422, ANSWER_UNKNOWN, ATLS_E_PROTOCOL,
+	{416, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{422, ATLS_ANSWER_UNKNOWN, ATLS_E_PROTOCOL,
 		"protocol: status %ld: the service does not know this session (any more)"},
-	{423, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{425, ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
-	{426, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{429, ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
-	{430, ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
-	{500, ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld"},
-	{600, ANSWER_END, ATLS_E_PROTOCOL, "HTTP: status %ld is none that HTTP has"},
-	{1000, ANSWER_END, ATLS_E_PROTOCOL, ""},
+	{423, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{425, ATLS_ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
+	{426, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{429, ATLS_ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
+	{430, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
+	{500, ATLS_ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld"},
+	{600, ATLS_ANSWER_END, ATLS_E_PROTOCOL, "HTTP: status %ld is none that HTTP has"},
+	{1000, ATLS_ANSWER_END, ATLS_E_PROTOCOL, ""},
 };
 
-static enum answer_action judge(long status, const char *type, enum atls_encoding encoding,
+static enum atls_answer_means judge(long status, const char *type, enum atls_encoding encoding,
 	const char *text, struct atls_error *err)
 {
 	struct atls_http_answer answer = {.status = status, .cookies = true};
@@ -57,8 +58,8 @@ static enum answer_action judge(long status, const char *type, enum atls_encodin
 	snprintf(answer.content_type, sizeof answer.content_type, "%s", type);
 	answer.body = (uint8_t *)copy;
 	answer.len = strlen(copy);
-	enum answer_action action =
-		answer_judge(&answer, atls_body_codec(encoding), true, &body, err);
+	enum atls_answer_means action =
+		atls_answer_judge(&answer, atls_body_codec(encoding), true, &body, err);
 	free(copy);
 	return action;
 }
@@ -71,7 +72,8 @@ static void every_status_has_its_verdict(void)
 		char text[ATLS_ERROR_TEXT];
 		if (verdict[1].status == status)
 			verdict++;
-		enum answer_action action = judge(status, "application/atls", ATLS_ATLS, "x", &err);
+		enum atls_answer_means action =
+			judge(status, "application/atls", ATLS_ATLS, "x", &err);
 		if (action != verdict->action || err.code != verdict->code)
 			TAP_FAIL("status %ld: action %d, code %d", status, action, err.code);
 		const char *at = strstr(verdict->text, "%ld");
@@ -118,21 +120,21 @@ static void only_the_own_type_is_taken(void)
 	static const struct {
 		const char *type;
 		enum atls_encoding encoding;
-		enum answer_action action;
+		enum atls_answer_means action;
 	} types[] = {
-		{"application/atls", ATLS_ATLS, ANSWER_VALID},
-		{"Application/ATLS; x=y", ATLS_ATLS, ANSWER_VALID},
-		{"application/atls+json", ATLS_JSON, ANSWER_VALID},
-		{"application/atls", ATLS_JSON, ANSWER_VALID}, /* draft -00 section 7.2 */
-		{"application/atls+octet-stream", ATLS_OCTET_STREAM, ANSWER_VALID},
-		{"application/atls", ATLS_OCTET_STREAM, ANSWER_END},
-		{"application/atls+octet-stream", ATLS_ATLS, ANSWER_END},
-		{"application/atls+octet-stream", ATLS_JSON, ANSWER_END},
-		{"application/atls+json", ATLS_ATLS, ANSWER_END},
-		{"application/json", ATLS_JSON, ANSWER_END},
-		{"application/atlsx", ATLS_ATLS, ANSWER_END},
-		{"text/html", ATLS_ATLS, ANSWER_END},
-		{"", ATLS_ATLS, ANSWER_END},
+		{"application/atls", ATLS_ATLS, ATLS_ANSWER_VALID},
+		{"Application/ATLS; x=y", ATLS_ATLS, ATLS_ANSWER_VALID},
+		{"application/atls+json", ATLS_JSON, ATLS_ANSWER_VALID},
+		{"application/atls", ATLS_JSON, ATLS_ANSWER_VALID}, /* draft -00 section 7.2 */
+		{"application/atls+octet-stream", ATLS_OCTET_STREAM, ATLS_ANSWER_VALID},
+		{"application/atls", ATLS_OCTET_STREAM, ATLS_ANSWER_END},
+		{"application/atls+octet-stream", ATLS_ATLS, ATLS_ANSWER_END},
+		{"application/atls+octet-stream", ATLS_JSON, ATLS_ANSWER_END},
+		{"application/atls+json", ATLS_ATLS, ATLS_ANSWER_END},
+		{"application/json", ATLS_JSON, ATLS_ANSWER_END},
+		{"application/atlsx", ATLS_ATLS, ATLS_ANSWER_END},
+		{"text/html", ATLS_ATLS, ATLS_ANSWER_END},
+		{"", ATLS_ATLS, ATLS_ANSWER_END},
 	};
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
 		struct atls_error err = {0};
@@ -140,7 +142,7 @@ static void only_the_own_type_is_taken(void)
 			TAP_FAIL("type '%s' of encoding %d", types[i].type, types[i].encoding);
 	}
 	struct atls_error err = {0};
-	eq_int(judge(200, "application/atls", ATLS_JSON, "x", &err), ANSWER_END);
+	eq_int(judge(200, "application/atls", ATLS_JSON, "x", &err), ATLS_ANSWER_END);
 	eq_int(err.code, ATLS_E_PROTOCOL);
 }
 

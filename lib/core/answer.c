@@ -1,4 +1,4 @@
-#include "answer.h"
+#include "core/answer.h"
 
 #include "core/err.h"
 
@@ -16,7 +16,7 @@ static bool type_fits(const struct atls_http_answer *answer, const struct atls_b
 	       atls_body_is_json(answer->body, answer->len);
 }
 
-static enum answer_action judge_body(struct atls_http_answer *answer,
+static enum atls_answer_means judge_body(struct atls_http_answer *answer,
 	const struct atls_body_codec *codec, bool first, struct atls_body *body,
 	struct atls_error *err)
 {
@@ -27,24 +27,24 @@ static enum answer_action judge_body(struct atls_http_answer *answer,
 			"'%s' instead of '%s'",
 			answer->content_type, codec->content_type);
 		atls_error_hint(err, "a captive portal or a proxy's own page may stand in between");
-		return ANSWER_END;
+		return ATLS_ANSWER_END;
 	}
 	if (answer->encoded) {
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: the answer's body is compressed although that was excluded");
-		return ANSWER_END;
+		return ATLS_ANSWER_END;
 	}
 	if (codec->decode(answer->body, answer->len, body, err))
-		return ANSWER_END;
+		return ATLS_ANSWER_END;
 	if (!first || (codec->session_in_body ? body->session != NULL : answer->cookies))
-		return ANSWER_VALID;
+		return ATLS_ANSWER_VALID;
 	atls_error_set(err, ATLS_E_PROTOCOL,
 		"protocol: the first answer names no session: it has no %s",
 		codec->session_in_body ? "member 'session'" : "cookie");
-	return codec->session_in_body ? ANSWER_END : ANSWER_OTHER_ENCODING;
+	return codec->session_in_body ? ATLS_ANSWER_END : ATLS_ANSWER_OTHER_ENCODING;
 }
 
-static enum answer_action refusal(long status, struct atls_error *err)
+static enum atls_answer_means refusal(long status, struct atls_error *err)
 {
 	atls_error_set(err, ATLS_E_NETWORK, "HTTP: refused with status %ld", status);
 	if (status == 407)
@@ -57,10 +57,10 @@ static enum answer_action refusal(long status, struct atls_error *err)
 			"/atls");
 	else if (status > 300 && status <= 308 && status != 304)
 		atls_error_hint(err, "redirects are not followed; give the URL that it leads to");
-	return ANSWER_END;
+	return ATLS_ANSWER_END;
 }
 
-enum answer_action answer_judge(struct atls_http_answer *answer,
+enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 	const struct atls_body_codec *codec, bool first, struct atls_body *body,
 	struct atls_error *err)
 {
@@ -68,60 +68,60 @@ enum answer_action answer_judge(struct atls_http_answer *answer,
 	switch (status) {
 	case 0:
 		*err = answer->error;
-		return answer->error.code == ATLS_E_NETWORK ? ANSWER_LOST : ANSWER_END;
+		return answer->error.code == ATLS_E_NETWORK ? ATLS_ANSWER_LOST : ATLS_ANSWER_END;
 	case 200:
 		return judge_body(answer, codec, first, body, err);
 	case 408:
 	case 425:
 	case 429:
 		atls_error_set(err, ATLS_E_NETWORK, "HTTP: status %ld, try again later", status);
-		return ANSWER_LOST;
+		return ATLS_ANSWER_LOST;
 	case 400:
 	case 415:
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"HTTP: status %ld: what answers there does not take bodies of type %s",
 			status, codec->content_type);
-		return ANSWER_OTHER_ENCODING;
+		return ATLS_ANSWER_OTHER_ENCODING;
 	case 403:
 	case 404:
 	case 405:
 		(void)refusal(status, err);
-		return ANSWER_OTHER_ENCODING;
+		return ATLS_ANSWER_OTHER_ENCODING;
 	case 411:
 		atls_error_set(
 			err, ATLS_E_NETWORK, "HTTP: status 411: the length was lost on the way");
-		return ANSWER_END;
+		return ATLS_ANSWER_END;
 	case 413:
 		atls_error_set(
 			err, ATLS_E_NETWORK, "HTTP: status 413: even small bodies are refused");
-		return ANSWER_TOO_LARGE;
+		return ATLS_ANSWER_TOO_LARGE;
 	case 409:
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: status 409: the service wants another "
 			"carriage for this session");
-		return ANSWER_OTHER_ENCODING;
+		return ATLS_ANSWER_OTHER_ENCODING;
 	case 422:
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: status 422: the service does not know this session (any more)");
-		return ANSWER_UNKNOWN;
+		return ATLS_ANSWER_UNKNOWN;
 	default:
 		break;
 	}
 	if (status >= 600) {
 		atls_error_set(
 			err, ATLS_E_PROTOCOL, "HTTP: status %ld is none that HTTP has", status);
-		return ANSWER_END;
+		return ATLS_ANSWER_END;
 	}
 	if (status >= 500) {
 		atls_error_set(err, ATLS_E_NETWORK, "HTTP: status %ld", status);
 		if (status == 511)
 			atls_error_hint(
 				err, "the network wants a log-in first: open a page in a browser");
-		return ANSWER_LOST;
+		return ATLS_ANSWER_LOST;
 	}
 	if (status < 300) {
 		atls_error_set(err, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200", status);
-		return ANSWER_END;
+		return ATLS_ANSWER_END;
 	}
 	return refusal(status, err);
 }
