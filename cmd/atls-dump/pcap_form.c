@@ -9,16 +9,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The file as libpcap sees it. It reads without a buffer of its own, so that what was read tells
- * where a packet stands. */
+/* The file as libpcap sees it. Its stream has this buffer, so that the bytes in front of a place
+ * are still there: a pcapng block ends in its length. */
 struct file {
 	struct source *source;
-	uint64_t offset;
-	uint8_t last[4]; /* the last bytes that were read: a pcapng block ends in its length */
+	FILE *stream;
+	uint64_t offset; /* of what the stream reads next */
+	size_t len;      /* what it read last into the buffer */
+	char buffer[INPUT_READ];
 };
 
 struct reader {
-	struct file file;
+	struct file *file;
 	bool next_generation; /* pcapng */
 	pcap_t *pcap;
 	const struct piece_sink *sink;
@@ -28,41 +30,57 @@ struct reader {
 static ssize_t read_file(void *ctx, char *to, size_t len)
 {
 	struct file *file = ctx;
-	size_t done = 0;
-	while (done < len) {
-		size_t got = source_read(file->source, to + done, len - done);
-		if (got == 0)
-			break;
-		done += got;
-	}
-	file->offset += done;
-	if (done >= sizeof file->last)
-		memcpy(file->last, to + done - sizeof file->last, sizeof file->last);
-	return (ssize_t)done;
+	size_t got = source_read(file->source, to, len);
+	file->offset += got;
+	file->len = to == file->buffer ? got : 0;
+	return (ssize_t)got;
+}
+
+/* Tells where the stream is, for ftello(); it goes nowhere else. */
+static int seek_file(void *ctx, off64_t *offset, int whence)
+{
+	const struct file *file = ctx;
+	if (whence != SEEK_CUR || *offset != 0)
+		return -1;
+	*offset = (off64_t)file->offset;
+	return 0;
 }
 
 static pcap_t *open_pcap(struct file *file, char *error)
 {
-	const cookie_io_functions_t functions = {.read = read_file};
+	const cookie_io_functions_t functions = {.read = read_file, .seek = seek_file};
 	FILE *stream = fopencookie(file, "rb", functions);
 	if (!stream) {
 		snprintf(error, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
 		return NULL;
 	}
-	setvbuf(stream, NULL, _IONBF, 0);
+	setvbuf(stream, file->buffer, _IOFBF, sizeof file->buffer);
+	file->stream = stream;
 	pcap_t *pcap = pcap_fopen_offline(stream, error);
 	if (!pcap)
 		fclose(stream);
 	return pcap;
 }
 
+/* The bytes in front of end, where they are in the buffer; else null. */
+static const uint8_t *in_front_of(const struct file *file, uint64_t end, size_t len)
+{
+	uint64_t behind = file->offset - end;
+	if (end > file->offset || behind + len > file->len)
+		return NULL;
+	return (const uint8_t *)file->buffer + file->len - behind - len;
+}
+
 /* Where the packet stands that was just read. */
 static uint64_t packet_offset(const struct reader *reader, size_t len)
 {
-	const uint8_t *last = reader->file.last;
-	uint64_t end = reader->file.offset;
+	off_t place = ftello(reader->file->stream);
+	uint64_t end = place < 0 ? reader->file->offset : (uint64_t)place;
 	if (!reader->next_generation)
 		return end - len;
+	const uint8_t *last = in_front_of(reader->file, end, 4);
+	if (!last)
+		return end;
 	uint32_t little = (uint32_t)last[3] << 24 | (uint32_t)last[2] << 16 |
 			  (uint32_t)last[1] << 8 | last[0];
 	uint32_t size = little < __builtin_bswap32(little) ? little : __builtin_bswap32(little);
@@ -103,7 +121,7 @@ static int read_packets(struct reader *reader)
 	while (!rc && (got = pcap_next_ex(reader->pcap, &header, &bytes)) == 1)
 		rc = take_packet(reader, header, bytes);
 	if (!rc && got != PCAP_ERROR_BREAK)
-		sink_malformed(reader->sink, reader->file.offset, "the next packet", "%s",
+		sink_malformed(reader->sink, reader->file->offset, "the next packet", "%s",
 			pcap_geterr(reader->pcap));
 	return rc ? rc : connections_end(reader->connections);
 }
@@ -111,12 +129,16 @@ static int read_packets(struct reader *reader)
 int pcap_form_read(struct source *source, const struct piece_sink *sink)
 {
 	char error[PCAP_ERRBUF_SIZE] = "";
-	struct reader reader = {.file.source = source, .sink = sink};
+	struct reader reader = {.file = calloc(1, sizeof(struct file)), .sink = sink};
 	int rc = ATLS_OK;
+	if (!reader.file)
+		return ATLS_E_MEMORY;
+	reader.file->source = source;
 	reader.next_generation = source->head_len && source->head[0] == 0x0a;
-	reader.pcap = open_pcap(&reader.file, error);
+	reader.pcap = open_pcap(reader.file, error);
 	if (!reader.pcap) {
 		sink_malformed(sink, 0, "a pcap or pcapng capture", "%s", error);
+		free(reader.file);
 		return ATLS_OK;
 	}
 	reader.connections = connections_new(sink);
@@ -130,5 +152,6 @@ int pcap_form_read(struct source *source, const struct piece_sink *sink)
 			"link type %d", pcap_datalink(reader.pcap));
 	connections_free(reader.connections);
 	pcap_close(reader.pcap);
+	free(reader.file);
 	return rc;
 }
