@@ -8,6 +8,7 @@ LIBDIR  ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 PCDIR   ?= $(LIBDIR)/pkgconfig
 MANDIR  ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share/atls
 BASHDIR ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR  ?= $(PREFIX)/share/zsh/site-functions
 FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
@@ -211,6 +212,7 @@ install: all ## install below PREFIX (/usr/local), staged in DESTDIR
 	chmod 644 $(DESTDIR)$(PCDIR)/atls.pc
 	for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/} || exit; done
+	$(INSTALL) -D -m 644 man/atls-dump.schema.json $(DESTDIR)$(DATADIR)/atls-dump.schema.json
 	for file in $(BASH_COMPLETIONS); do name=$${file##*/}; \
 		$(INSTALL) -m 644 $$file $(DESTDIR)$(BASHDIR)/$${name%.bash} || exit; done
 	$(INSTALL) -m 644 $(ZSH_COMPLETIONS) $(DESTDIR)$(ZSHDIR)
@@ -220,6 +222,7 @@ uninstall: ## remove what install put there
 	rm -f $(USER_TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DAEMONS:%=$(DESTDIR)$(SBINDIR)/%) \
 		$(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(TOOLS:%=$(DESTDIR)$(ZSHDIR)/_%) \
 		$(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish) $(DESTDIR)$(PCDIR)/atls.pc \
+		$(DESTDIR)$(DATADIR)/atls-dump.schema.json \
 		$(DESTDIR)$(INCLUDEDIR)/atls.h $(addprefix $(DESTDIR)$(LIBDIR)/, \
 		libatls.a libatls.so $(SONAME) $(SHARED))
 	for page in $(MAN_PAGES); do \

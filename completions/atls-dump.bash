@@ -9,6 +9,7 @@ _atls_dump() {
         --sessions
         --ladder
         --svg
+        --check
         --keylog
         --certs
         --plaintext

@@ -6,6 +6,7 @@ complete -c atls-dump -l fields -x -d 'print the fields of LIST, tab separated, 
 complete -c atls-dump -l sessions -d 'a line, or with --json an object, a session instead of a record'
 complete -c atls-dump -l ladder -d 'draw who said what when, in two columns'
 complete -c atls-dump -l svg -d 'the same as an SVG picture'
+complete -c atls-dump -l check -d 'print what does not keep to the protocol; exit status 1 if there is any'
 complete -c atls-dump -l keylog -r -F -d 'open records with the secrets of FILE, as SSLKEYLOGFILE gathers them'
 complete -c atls-dump -l certs -x -a '(__fish_complete_directories)' -d 'write each certificate to DIR, in PEM, named by its SHA-256'
 complete -c atls-dump -l plaintext -x -a '(__fish_complete_directories)' -d 'write what --keylog opens to DIR, a file a session and direction'

@@ -18,6 +18,7 @@ expected=(
     "644 /usr/lib/libatls.so.$version"
     '644 /usr/lib/pkgconfig/atls.pc'
     '755 /usr/sbin/atls-serve'
+    '644 /usr/share/atls/atls-dump.schema.json'
     '644 /usr/share/bash-completion/completions/atls-client'
     '644 /usr/share/bash-completion/completions/atls-dump'
     '644 /usr/share/bash-completion/completions/atls-probe'

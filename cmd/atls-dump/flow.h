@@ -35,6 +35,8 @@ struct flow {
 /* One who watches. Every function may be null. */
 struct watcher {
 	void *ctx;
+	/* What comes is of this input, whose name stays valid. */
+	void (*input)(void *ctx, const char *name);
 	/* A piece comes, also an empty one; direction is the session's. */
 	void (*piece)(void *ctx, const struct flow *flow, const struct piece *piece);
 	void (*session)(void *ctx, const struct flow *flow);

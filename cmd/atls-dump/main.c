@@ -35,6 +35,8 @@ static void on_malformed(void *ctx, const struct flow *flow, enum atls_trace_dir
 {
 	struct dump *dump = ctx;
 	dump->malformed = true;
+	if (dump->settings.check) /* it is a finding */
+		return;
 	atls_log(&dump->log, ATLS_LOG_NOTICE, "%s: %s%s%sat %llu: expected %s, found %s",
 		dump->input, flow ? flow->label : "", flow && *flow->label ? " " : "",
 		!flow || direction == ATLS_TRACE_UNKNOWN ? ""
@@ -45,7 +47,11 @@ static void on_malformed(void *ctx, const struct flow *flow, enum atls_trace_dir
 
 static void on_input_malformed(void *ctx, uint64_t offset, const char *expected, const char *found)
 {
-	on_malformed(ctx, NULL, ATLS_TRACE_UNKNOWN, offset, expected, found);
+	struct dump *dump = ctx;
+	for (size_t i = 0; i < dump->watcher_count; i++)
+		if (dump->watchers[i].malformed)
+			dump->watchers[i].malformed(dump->watchers[i].ctx, NULL, ATLS_TRACE_UNKNOWN,
+				offset, expected, found);
 }
 
 /* A record that the stream ends in. */
@@ -103,6 +109,9 @@ static int dump_file(struct dump *dump, const char *name, struct atls_error *err
 	if (fd < 0)
 		return atls_error_set(err, ATLS_E_LOCAL, "'%s': %s", name, strerror(errno));
 	dump->input = standard ? "standard input" : name;
+	for (size_t i = 0; i < dump->watcher_count; i++)
+		if (dump->watchers[i].input)
+			dump->watchers[i].input(dump->watchers[i].ctx, dump->input);
 	int rc = input_read(&dump->settings.input, fd, dump->input, &sink, err);
 	flows_end(dump->flows);
 	if (!standard)
@@ -124,6 +133,8 @@ static struct watcher choose(
 {
 	if (settings->fields)
 		return view_fields(view, settings->fields, err);
+	if (settings->check)
+		return view_check(view, settings->json);
 	if (settings->ladder || settings->svg)
 		return view_ladder(view, settings->svg);
 	if (settings->sessions)

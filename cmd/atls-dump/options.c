@@ -9,6 +9,7 @@ enum option {
 	OPT_SESSIONS,
 	OPT_LADDER,
 	OPT_SVG,
+	OPT_CHECK,
 	OPT_KEYLOG,
 	OPT_CERTS,
 	OPT_PLAINTEXT,
@@ -28,6 +29,8 @@ static const struct atls_opt options[] = {
 	{OPT_LADDER, 0, "ladder", NULL, ATLS_OPT_NONE, NULL,
 		"draw who said what when, in two columns", false},
 	{OPT_SVG, 0, "svg", NULL, ATLS_OPT_NONE, NULL, "the same as an SVG picture", false},
+	{OPT_CHECK, 0, "check", NULL, ATLS_OPT_NONE, NULL,
+		"print what does not keep to the protocol; exit status 1 if there is any", false},
 	{OPT_KEYLOG, 0, "keylog", "FILE", ATLS_OPT_FILE, NULL,
 		"open records with the secrets of FILE, as SSLKEYLOGFILE gathers them", false},
 	{OPT_CERTS, 0, "certs", "DIR", ATLS_OPT_DIR, NULL,
@@ -52,10 +55,13 @@ const struct atls_tool atls_dump_tool = {
 		    "Examples:\n"
 		    "  atls-dump capture.bin\n"
 		    "  atls-dump -v --keylog keys.log capture.bin\n"
+		    "  atls-dump --check --keylog keys.log capture/\n"
+		    "  atls-dump --ladder capture.pcap\n"
 		    "  atls-dump --fields name,ja4 capture.bin\n"
 		    "  atls-dump --json capture.bin | jq 'select(.messages)'\n"
 		    "\n"
-		    "Exit codes: 0 done; 1 something in the input is malformed; 2 usage; 6 this "
+		    "Exit codes: 0 done; 1 something in the input is malformed, or --check found "
+		    "something; 2 usage; 6 this "
 		    "machine (a file).\n",
 	.operands_min = 0,
 	.operands_max = 4096,
@@ -78,6 +84,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 		return ATLS_OK;
 	case OPT_LADDER:
 		s->ladder = true;
+		return ATLS_OK;
+	case OPT_CHECK:
+		s->check = true;
 		return ATLS_OK;
 	case OPT_SVG:
 		s->svg = true;
@@ -118,6 +127,8 @@ static const char *conflict(const struct settings *s)
 		return "--json has all that --verbose says: one of them is enough";
 	if ((s->ladder || s->svg) && (s->fields || s->json || s->sessions || s->tree))
 		return "--ladder and --svg go with no other view";
+	if (s->check && (s->ladder || s->svg || s->fields || s->sessions || s->tree))
+		return "--check goes with no other view";
 	if (s->plaintext && !s->keylog)
 		return "--plaintext needs --keylog: what else would open it?";
 	return NULL;

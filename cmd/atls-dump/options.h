@@ -12,7 +12,7 @@ struct settings {
 	enum atls_log_level level;
 	struct input_options input;
 	bool json, tree, all_bytes;
-	bool sessions, ladder, svg;
+	bool sessions, ladder, svg, check;
 	const char *keylog, *fields;
 	const char *certs, *plaintext, *records; /* directories to write to */
 	char **files;                            /* operands; none: standard input */

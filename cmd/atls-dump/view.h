@@ -21,6 +21,9 @@ struct watcher view_json(const struct view_config *config);
 /* One line, or one JSON object, a session. */
 struct watcher view_sessions(const struct view_config *config, bool json);
 
+/* What does not keep to the protocol, a finding a line; *malformed is set by one. */
+struct watcher view_check(const struct view_config *config, bool json);
+
 /* The ladder, as text or as an SVG. */
 struct watcher view_ladder(const struct view_config *config, bool svg);
 
@@ -42,8 +45,9 @@ void view_free(struct watcher *watcher);
 /* "up", "down" or "?". */
 const char *view_direction(enum atls_trace_direction direction);
 
-/* What a message says in a few words, behind its name; see view_words.c. */
-void view_message_words(struct out *out, const struct atls_trace_message *message);
+/* What a message says in a few words, behind its name; see view_words.c; brief:
+ * without fingerprints. */
+void view_message_words(struct out *out, const struct atls_trace_message *message, bool brief);
 void view_content_words(struct out *out, const struct atls_trace_record *record);
 
 /* The offset of a place in the input's body, where record began. */

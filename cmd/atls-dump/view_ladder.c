@@ -89,7 +89,7 @@ static void on_message(void *ctx, const struct flow *flow, const struct atls_tra
 	struct flight *flight = flight_of(flow);
 	if (!flight)
 		return;
-	view_message_words(&view->scratch, message);
+	view_message_words(&view->scratch, message, true);
 	add(view, flight);
 }
 

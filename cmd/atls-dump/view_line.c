@@ -134,7 +134,7 @@ static void on_message(void *ctx, const struct flow *flow, const struct atls_tra
 	(void)flow;
 	part(line);
 	const struct atls_nodes nodes = {&only_wrong, line};
-	view_message_words(line->out, message);
+	view_message_words(line->out, message, false);
 	atls_message_explain(&message->message, &nodes);
 }
 

@@ -44,7 +44,7 @@ static void alpn(struct out *out, struct atls_span list)
 	}
 }
 
-static void client_hello(struct out *out, const struct atls_hello *hello)
+static void client_hello(struct out *out, const struct atls_hello *hello, bool brief)
 {
 	char ja4[ATLS_JA4_TEXT];
 	if (hello->name.len) {
@@ -56,6 +56,8 @@ static void client_hello(struct out *out, const struct atls_hello *hello)
 	named(out, atls_hello_version(hello), atls_name_version(atls_hello_version(hello)));
 	if (hello->early_data)
 		out_text(out, " early_data");
+	if (brief)
+		return;
 	atls_ja4(hello, ja4);
 	if (*ja4) {
 		out_text(out, " ja4=");
@@ -74,7 +76,7 @@ static void server_hello(struct out *out, const struct atls_hello *hello)
 		out_text(out, " psk");
 }
 
-void view_message_words(struct out *out, const struct atls_trace_message *message)
+void view_message_words(struct out *out, const struct atls_trace_message *message, bool brief)
 {
 	const char *name = atls_name_handshake_type(message->message.type);
 	if (name) {
@@ -84,7 +86,7 @@ void view_message_words(struct out *out, const struct atls_trace_message *messag
 		out_number(out, message->message.type);
 	}
 	if (message->hello && message->hello->client)
-		client_hello(out, message->hello);
+		client_hello(out, message->hello, brief);
 	else if (message->hello)
 		server_hello(out, message->hello);
 }

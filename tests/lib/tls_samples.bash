@@ -1,0 +1,105 @@
+# tls_samples: sessions of openssl and gnutls in many ways, recorded in $DIR/all.pcap with the
+# secrets in $DIR/keys. Needs common.bash. Each session says "hello NAME" and hears it, reversed by
+# openssl's server, as it is from GnuTLS's.
+
+# session NAME REPLY SERVER_COMMAND... -- CLIENT_COMMAND...: PORT in them is replaced.
+session() {
+    local name=$1 reply=$2 port server=() client=() fd status=0
+    shift 2
+    while [[ $1 != -- ]]; do server+=("$1") && shift; done
+    shift
+    client=("$@")
+    port=$(free_port)
+    start "server-$name" "${server[@]//PORT/$port}" || return
+    wait_port "$port" "server-$name" || return
+    rm -f "$DIR/relay.port" "$DIR/in" && mkfifo "$DIR/in" || return
+    start "relay-$name" python3 "${BASH_SOURCE[0]%/*}/record_tls.py" "$DIR/relay.port" "$port" "$DIR/all.pcap"
+    wait_for 20 test -e "$DIR/relay.port" || return
+    read -r RELAY <"$DIR/relay.port"
+    SSLKEYLOGFILE=$DIR/keys "${client[@]//PORT/$RELAY}" <"$DIR/in" >"$DIR/$name.out" 2>"$DIR/$name.err" 3>&- &
+    local pid=$!
+    exec {fd}>"$DIR/in"
+    printf 'hello %s\n' "$name" >&"$fd"
+    wait_for 20 grep -aq "$reply" "$DIR/$name.out" || status=1
+    if [[ -n ${MORE:-} ]]; then
+        printf '%s\n' "$MORE" >&"$fd"
+        wait_for 20 grep -aEq "${MORE_SEEN:-$MORE}" "$DIR/$name.out" "$DIR/$name.err" || status=1
+        printf 'again %s\n' "$name" >&"$fd"
+        wait_for 20 grep -aq "$(rev <<<"again $name")" "$DIR/$name.out" || status=1
+    fi
+    exec {fd}>&-
+    wait "$pid" 2>/dev/null || :
+    wait_exit "relay-$name" 20 || status=1
+    stop "server-$name" || :
+    if ((status)); then
+        say_error "$name: $(cat "$DIR/$name.err" "$DIR/server-$name.log")"
+    fi
+    return "$status"
+}
+
+_serve() { # NAME: the certificate; the rest are options of s_server
+    local name=$1
+    shift
+    server=(openssl s_server -quiet -rev -accept 127.0.0.1:PORT -cert "$CERTS/$name.pem"
+        -key "$CERTS/$name.key" "$@")
+}
+
+_openssl() { # NAME CERT SERVER_OPTIONS -- CLIENT_OPTIONS
+    local name=$1 cert=$2 server=() reply
+    shift 2
+    local options=()
+    while [[ $1 != -- ]]; do options+=("$1") && shift; done
+    shift
+    _serve "$cert" "${options[@]}"
+    reply=$(rev <<<"hello $name")
+    session "$name" "$reply" "${server[@]}" -- openssl s_client -connect 127.0.0.1:PORT \
+        -servername "$name.example" -keylogfile "$DIR/keys" "$@"
+}
+
+_gnutls() { # NAME CERT PRIORITY CLIENT_OPTIONS
+    local name=$1 cert=$2 priority=$3
+    shift 3
+    session "$name" "hello $name" gnutls-serv -q --echo -p PORT --priority "$priority" \
+        --x509certfile "$CERTS/$cert.pem" --x509keyfile "$CERTS/$cert.key" \
+        -- gnutls-cli --insecure --priority "$priority" -p PORT --sni-hostname "$name.example" "$@" 127.0.0.1
+}
+
+tls_samples() {
+    local suite
+    make_ca ca && make_ca rsaca rsa && make_ca middle ecdsa ca
+    make_cert ca ecdsa localhost,127.0.0.1
+    make_cert rsaca rsa localhost 30 rsa
+    make_cert ca ed25519 localhost 30 ed25519
+    make_cert middle chain "$(seq -s, -f 'host%g.example' 60)"
+    _openssl v13 ecdsa -tls1_3 -- -alpn h2,http/1.1 || return
+    _openssl v13-alpn rsa -tls1_3 -alpn http/1.1 -- -alpn h2,http/1.1 || return
+    _openssl v13-ed25519 ed25519 -tls1_3 -- || return
+    for suite in TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256 \
+        TLS_AES_128_CCM_SHA256 TLS_AES_128_CCM_8_SHA256; do
+        _openssl "$suite" ecdsa -tls1_3 -ciphersuites "$suite" -- -ciphersuites "$suite" || return
+    done
+    _openssl v13-retry ecdsa -tls1_3 -groups P-384 -- -groups X25519:P-384 || return
+    _openssl v13-client rsa -tls1_3 -Verify 1 -CAfile "$CERTS/ca.pem" -- \
+        -cert "$CERTS/ecdsa.pem" -key "$CERTS/ecdsa.key" || return
+    _openssl v13-split chain -tls1_3 -max_send_frag 512 -- -max_send_frag 512 || return
+    MORE=K MORE_SEEN=KEYUPDATE _openssl v13-update ecdsa -tls1_3 -- || return
+    for suite in ECDHE-ECDSA-AES128-GCM-SHA256 ECDHE-ECDSA-AES256-CCM8 ECDHE-ECDSA-AES128-CCM \
+        ECDHE-ECDSA-CHACHA20-POLY1305 ECDHE-ECDSA-AES256-SHA384 ECDHE-ECDSA-CAMELLIA128-SHA256; do
+        _openssl "$suite" ecdsa -tls1_2 -cipher "$suite" -- -cipher "$suite" || return
+    done
+    for suite in DHE-RSA-AES128-SHA256 AES256-SHA AES256-GCM-SHA384 CAMELLIA256-SHA ARIA128-GCM-SHA256; do
+        _openssl "$suite" rsa -tls1_2 -cipher "$suite" -- -cipher "$suite" || return
+    done
+    _openssl v12-client rsa -tls1_2 -Verify 1 -CAfile "$CERTS/ca.pem" -- \
+        -cert "$CERTS/ecdsa.pem" -key "$CERTS/ecdsa.key" || return
+    _openssl v12-psk rsa -tls1_2 -psk 0123456789abcdef -nocert -cipher PSK-AES128-GCM-SHA256 -- \
+        -psk 0123456789abcdef -cipher PSK-AES128-GCM-SHA256 || return
+    _openssl v11 rsa -tls1_1 -cipher ALL@SECLEVEL=0 -- -cipher ALL@SECLEVEL=0 -tls1_1 || return
+    _openssl v10 rsa -tls1 -cipher ALL@SECLEVEL=0 -- -cipher ALL@SECLEVEL=0 -tls1 || return
+    _openssl v12-null rsa -tls1_2 -cipher NULL-SHA256@SECLEVEL=0 -- -cipher NULL-SHA256@SECLEVEL=0 || return
+    _gnutls g13 ecdsa NORMAL:-VERS-ALL:+VERS-TLS1.3 || return
+    _gnutls g12 rsa NORMAL:-VERS-ALL:+VERS-TLS1.2 || return
+    _gnutls g12-cbc rsa 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC' || return
+    _gnutls g12-mte rsa 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:%NO_ETM' || return
+    _gnutls g12-3des rsa 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+3DES-CBC' || return
+}
