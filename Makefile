@@ -163,6 +163,7 @@ bench: ## throughput and latency beside those of peers, as a table
 	@tests/setup.sh bench
 	@$(MAKE) --no-print-directory -s -j2 all helpers
 	@tests/bench/bench.sh
+	@python3 tests/bench/dump.py
 
 fuzz: ## FUZZ_RUNS (one million) executions of each fuzz target; findings in .build/fuzz/findings
 	@tests/setup.sh fuzz

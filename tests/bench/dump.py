@@ -1,0 +1,187 @@
+#!/usr/bin/env python3
+"""dump.py: how fast atls-dump reads, beside ssldump and tshark: the same bytes, one run, medians of
+rounds in turn. BENCH_DUMP_ROUNDS (5), BENCH_DUMP_MIB (64); needs bin/atls-dump built.
+
+A time is the CPU time of the whole program, user and system: on a machine that does other work the
+time on the clock says more of that. The last column is what atls-dump does beside the better of the
+other two."""
+import os
+import resource
+import shutil
+import ssl
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROUNDS = int(os.environ.get("BENCH_DUMP_ROUNDS", "5"))
+MIB = int(os.environ.get("BENCH_DUMP_MIB", "64"))
+TOOL = os.environ.get("ATLS_BIN", "bin") + "/atls-dump"
+PORT = 443
+
+
+class Pcap:
+    """Packets of raw IP; a connection is opened, says things and is closed."""
+
+    def __init__(self, path):
+        self.file = open(path, "wb")
+        self.file.write(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 101))
+        self.time = 0
+
+    def packet(self, client, side, seq, ack, flags, data=b""):
+        address, port = client
+        ends = [(address, port), (0x0A000001, PORT)]
+        (src, sport), (dst, dport) = ends if side == 0 else ends[::-1]
+        tcp = struct.pack(">HHIIBBHHH", sport, dport, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 80,
+                          flags, 65535, 0, 0)
+        ip = struct.pack(">BBHHHBBHII", 0x45, 0, 40 + len(data), 0, 0, 64, 6, 0, src, dst)
+        self.time += 10
+        self.file.write(struct.pack("<IIII", self.time // 1000000, self.time % 1000000,
+                                    40 + len(data), 40 + len(data)))
+        self.file.write(ip + tcp + data)
+
+    def connection(self, client, said):
+        seq = [1, 1]
+        self.packet(client, 0, 0, 0, 2)
+        self.packet(client, 1, 0, 1, 0x12)
+        self.packet(client, 0, 1, 1, 0x10)
+        for side, data in said:
+            for at in range(0, len(data), 32000):
+                part = data[at:at + 32000]
+                self.packet(client, side, seq[side], seq[1 - side], 0x18, part)
+                seq[side] += len(part)
+        self.packet(client, 0, seq[0], seq[1], 0x11)
+        self.packet(client, 1, seq[1], seq[0] + 1, 0x11)
+        self.packet(client, 0, seq[0] + 1, seq[1] + 1, 0x10)
+        return self
+
+
+def pump(context, server_context, sent, directory):
+    """A TLS session in memory: what each side said, in order."""
+    keys = os.path.join(directory, "keys")
+    context.keylog_filename = keys
+    c_in, c_out, s_in, s_out = (ssl.MemoryBIO() for _ in range(4))
+    client = context.wrap_bio(c_in, c_out, server_hostname="service.example.com")
+    server = server_context.wrap_bio(s_in, s_out, server_side=True)
+    said, done = [], [False, False]
+
+    def move(side, source, dest):
+        data = source.read()
+        if data:
+            said.append((side, data))
+            dest.write(data)
+
+    while not all(done):
+        for i, end in enumerate((client, server)):
+            if not done[i]:
+                try:
+                    end.do_handshake()
+                    done[i] = True
+                except ssl.SSLWantReadError:
+                    pass
+            move(i, (c_out, s_out)[i], (s_in, c_in)[i])
+    block = bytes(range(256)) * 64
+    for _ in range(max(sent // len(block), 1)):
+        server.write(block[:sent])
+        move(1, s_out, c_in)
+        client.read(len(block))
+    return said, keys
+
+
+def cpu(command):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                          check=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode != 0:
+        sys.exit(f"{command[0]} ended with {done.returncode}")
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main():
+    directory = tempfile.mkdtemp()
+    try:
+        run(directory)
+    finally:
+        shutil.rmtree(directory)
+
+
+def hello(context):
+    c_in, c_out = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = context.wrap_bio(c_in, c_out, server_hostname="service.example.com")
+    try:
+        client.do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return c_out.read()
+
+
+def run(directory):
+    def path(name):
+        return os.path.join(directory, name)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=bench",
+                    "-keyout", path("key.pem"), "-out", path("cert.pem")],
+                   check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(path("cert.pem"), path("key.pem"))
+    greeting = hello(context)
+    short, keys = pump(context, server, 100, directory)
+    sealed, keys = pump(context, server, (MIB // 4) << 20, directory)
+    client = (0x0A000002, 40000)
+
+    def stream(name, record, count):
+        Pcap(path(name)).connection(client, [(0, greeting)] + [(0, record * 16)] * (
+            count // 16)).file.close()
+    stream("large", b"\x17\3\3\x40\0" + os.urandom(16384), MIB * 64)
+    stream("small", b"\x17\3\3\0\x64" + os.urandom(100), MIB * 4096)
+    hellos, pcap = MIB * 320, Pcap(path("hellos"))
+    for i in range(hellos):
+        pcap.connection((0x0A010000 + i // 30000, 20000 + i % 30000), [(0, greeting)])
+    pcap.file.close()
+    Pcap(path("short")).connection(client, short).file.close()
+    Pcap(path("sealed")).connection(client, sealed).file.close()
+    tls = ["-d", f"tcp.port=={PORT},tls"]
+    works = [
+        ("16 KiB records, headers", MIB, "MiB/s", "large",
+         [TOOL], ["ssldump", "-n", "-r"],
+         ["tshark", "-n", *tls, "-T", "fields", "-e", "tls.record.length", "-r"]),
+        ("100 byte records", MIB * 4096, "/s", "small",
+         [TOOL], ["ssldump", "-n", "-r"],
+         ["tshark", "-n", *tls, "-T", "fields", "-e", "tls.record.length", "-r"]),
+        ("ClientHellos to JSON", hellos, "/s", "hellos",
+         [TOOL, "--json"], ["ssldump", "-n", "-j", "-r"],
+         ["tshark", "-n", *tls, "-T", "json", "-r"]),
+        ("TLS 1.3 decrypted", MIB // 4, "MiB/s", "sealed",
+         [TOOL, "--keylog", keys], None,
+         ["tshark", "-n", *tls, "-o", f"tls.keylog_file:{keys}", "-T", "fields", "-e",
+          "tls.record.opaque_type", "-r"]),
+        ("a short session", 1, "/s", "short",
+         [TOOL], ["ssldump", "-n", "-r"], ["tshark", "-n", *tls, "-r"]),
+    ]
+    names = ["atls-dump", "ssldump", "tshark"]
+    times = {}
+    for round_ in range(ROUNDS):
+        print(f"round {round_ + 1} of {ROUNDS}", file=sys.stderr)
+        for work, _, _, file, *commands in works:
+            for name, command in zip(names, commands):
+                if command and shutil.which(command[0]):
+                    # tshark takes seconds for what the others do in hundredths of one.
+                    if name == "tshark" and round_ > 0:
+                        continue
+                    times.setdefault((work, name), []).append(cpu([*command, path(file)]))
+    print(f"{'work':26}" + "".join(f"{name:>14}" for name in names) + "   ratio")
+    for work, amount, unit, *_ in works:
+        rates = [amount / max(statistics.median(times[work, name]), 0.001)
+                 if (work, name) in times else 0 for name in names]
+        best = max(rates[1:])
+        print(f"{work:26}" + "".join(f"{rate:>14,.0f}" if rate else f"{'-':>14}"
+                                     for rate in rates)
+              + (f"  {rates[0] / best:6.1f}" if best else "       -") + f"  {unit}")
+
+
+main()
