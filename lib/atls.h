@@ -111,7 +111,9 @@ void atls_engine_free(struct atls_engine *engine);
 unsigned atls_engine_state(const struct atls_engine *engine);
 
 /* Takes len bytes of the peer's TLS stream, cut anywhere. All are taken, or none: ATLS_E_LIMIT when
- * input_max would be passed (the engine lives on), ATLS_E_TLS when the session failed. */
+ * input_max would be passed (the engine lives on), ATLS_E_TLS when the session failed. A peer whose
+ * handshake takes more than 256 KiB, or that later sends as much without any data, ends the session
+ * so. */
 int atls_engine_feed(struct atls_engine *engine, const void *bytes, size_t len);
 
 /* Says that no more bytes will come. Without the peer's close_notify before, that is truncation
