@@ -241,10 +241,11 @@ peer_with_serve() { # ENCODING TLS OPTION...
     run -4 --separate-stderr client --tls-max 1.3 "$PEER" <<<words
     [[ $output == '' ]]
     only_said 'atls-client: inner TLS: the peer ended the session with alert certificate_required (116)' \
-        'hint: it wants a client certificate (--cert)'
+        'hint: the service asked for a client certificate, and none that suits it was shown (--cert, --key)'
     run -4 --separate-stderr client --tls-max 1.2 "$PEER" <<<words
     [[ $output == '' ]]
-    only_said 'atls-client: inner TLS: the peer ended the session with alert handshake_failure (40)'
+    only_said 'atls-client: inner TLS: the peer ended the session with alert handshake_failure (40)' \
+        'hint: the service asked for a client certificate, and none that suits it was shown (--cert, --key)'
     for tls in 1.2 1.3; do
         run -4 --separate-stderr client --tls-max $tls --cert "$CERTS/stranger.pem" \
             --key "$CERTS/stranger.key" "$PEER" <<<words
@@ -290,5 +291,5 @@ peer_with_serve() { # ENCODING TLS OPTION...
     [[ $output == words ]]
     run -4 --separate-stderr client "$SERVICE" <<<words
     only_said 'atls-client: inner TLS: the peer ended the session with alert certificate_required (116)' \
-        'hint: it wants a client certificate (--cert)'
+        'hint: the service asked for a client certificate, and none that suits it was shown (--cert, --key)'
 }

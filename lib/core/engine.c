@@ -11,6 +11,14 @@
 /* Warning alerts and requests to renegotiate in a row that a peer may send before it is a flood. */
 #define IDLE_RECORDS_MAX 64u
 
+/* In TLS 1.2 the alert alone does not tell what the peer misses. */
+static bool owes_certificate(const struct atls_engine *engine)
+{
+	return engine->role == ATLS_CLIENT &&
+	       gnutls_certificate_client_get_request_status(engine->tls) &&
+	       !gnutls_certificate_get_ours(engine->tls);
+}
+
 static int fail_by_alert(struct atls_engine *engine)
 {
 	char name[ATLS_ALERT_NAME];
@@ -20,8 +28,9 @@ static int fail_by_alert(struct atls_engine *engine)
 		atls_alert_name(alert, name), (int)alert);
 	/* RFC 8446 section 6.2: whoever got a fatal alert says nothing more. */
 	atls_buf_consume(&engine->out, engine->out.len);
-	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED)
-		atls_error_hint(&engine->error, "it wants a client certificate (--cert)");
+	if (alert == GNUTLS_A_CERTIFICATE_REQUIRED || owes_certificate(engine))
+		atls_error_hint(&engine->error, "the service asked for a client certificate, and "
+						"none that suits it was shown (--cert, --key)");
 	return ATLS_E_TLS;
 }
 
