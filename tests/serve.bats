@@ -327,6 +327,23 @@ cookie() { header Set-Cookie | sed -n 's/^atls=\([^;]*\).*/\1/p'; }
     grep -qx words "$DIR/client.log"
 }
 
+@test "--idle-timeout: a client whose request waits for the backend is not silent" {
+    start_service hash --idle-timeout 0.5
+    head -c 33554432 /dev/zero >"$DIR/zeros"
+    kill -STOP "$(pid_of backend)"
+    start_client "$DIR/zeros" "$DIR/out" "$SERVICE"
+    wait_log serve 'open from'
+    # One that is silent indeed, and later than the first.
+    start other "$ATLS_BIN/atls-client" --cacert "$CERTS/ca.pem" --servername service.test "$SERVICE"
+    wait_for 10 eval "(( \$(grep -c 'open from' '$DIR/serve.log') == 2 ))"
+    kill -KILL "$(pid_of other)"
+    wait_log serve 'the client fell silent'
+    kill -CONT "$(pid_of backend)"
+    wait_exit client 30
+    [[ $STOP_STATUS == 0 && $(<"$DIR/out") == "$(hash_of "$DIR/zeros")" ]]
+    [[ $(grep -c 'the client fell silent' "$DIR/serve.log") == 1 ]]
+}
+
 # nc stays until the server closes the connection.
 drip() {
     printf 'POST /atls HTTP/1.1\r\nHost: x\r\nContent-Type: application/atls\r\nContent-Length: 100\r\n\r\nabc' |

@@ -123,6 +123,8 @@ void service_answer(struct tunnel *tunnel, size_t len, bool final)
 {
 	const uint8_t *bytes;
 	(void)atls_engine_output(tunnel->session->engine, &bytes);
+	if (service_waits(tunnel))
+		tunnel->session->heard = atls_now_ms();
 	while (!TAILQ_EMPTY(&tunnel->waiting)) {
 		struct pending *pending = TAILQ_FIRST(&tunnel->waiting);
 		TAILQ_REMOVE(&tunnel->waiting, pending, entry);
@@ -308,9 +310,16 @@ void service_done(void *ctx, struct atls_http_request *request)
 	free(pending);
 }
 
+/* Whose request waits here is not silent; longer than this no client waits, and a connection that
+ * vanished without a word does not tell. */
+#define WAIT_MAX_MS 60000
+
 static void expire(void *ctx, struct atls_session *session, const char *why)
 {
 	(void)ctx;
+	if (session->phase == ATLS_SESSION_OPEN && service_waits(session->user) &&
+		atls_now_ms() - session->heard < WAIT_MAX_MS)
+		return;
 	tunnel_drop(session->user, why);
 }
 
