@@ -198,9 +198,10 @@ memory_of() { awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of serve)/status"; } # Ki
     before=$(memory_of)
     head -c 33554432 /dev/zero >"$DIR/zeros"
     start_client "$DIR/zeros" - -vv "http://127.0.0.1:$PORT"
-    wait_log client 'after [0-9]{3,} ms$' # an answer that was held: there is enough on its way
+    wait_for 10 eval "(( \$(grep -c 'sending' '$DIR/client.log') > 16 ))" # 4 MiB are on their way
     kill -TERM "$(pid_of client)"
     wait_exit client
     [[ $STOP_STATUS == 143 ]]
+    (($(grep -c 'sending' "$DIR/client.log") < 100)) # of 32 MiB
     (($(memory_of) < before + 65536))
 }
