@@ -40,7 +40,7 @@ sweeps() { # DIRECTION ENCODING
     if [[ -n ${SWEEP_KIND:-} ]]; then kind=(--kind "$SWEEP_KIND"); fi
     "$PYTHON" "$CUTTER" sweep --direction "$1" --to "$SERVE_PORT" --request "$DIR/request" \
         --stride "${SWEEP_STRIDE:-1}" "${kind[@]}" -- "$ATLS_BIN/atls-client" --encoding "$2" \
-        --cacert "$CERTS/ca.pem" --servername service.test --max-time 20 --resume-timeout 8
+        --cacert "$CERTS/ca.pem" --servername service.test --max-time 60 --resume-timeout 8
     alive serve
     wait_for $((3 * IDLE)) has_descriptors "$pid" "$before" || {
         printf 'descriptors: %s before, %s after\n' "$before" "$(descriptors "$pid")"
