@@ -206,7 +206,8 @@ static void offer(
 	struct pending *pending, struct atls_session *session, const struct atls_body *body)
 {
 	struct tunnel *tunnel = session->user;
-	if (tunnel && (session->phase == ATLS_SESSION_OPENING || tunnel->report))
+	if (session->phase == ATLS_SESSION_OPENING ||
+		(session->phase == ATLS_SESSION_OPEN && tunnel->report))
 		report_carried(tunnel, pending->request);
 	switch (atls_session_offer(session, body->records, body->len, atls_now_ms())) {
 	case ATLS_OFFER_REPEAT:
