@@ -106,7 +106,7 @@ static enum atls_trace_direction message_direction(unsigned type)
 static void report(
 	struct atls_trace *trace, struct content *content, const uint8_t *bytes, size_t len)
 {
-	struct atls_hello hello;
+	struct atls_hello hello = {0};
 	const bool is_hello = bytes[0] == ATLS_CLIENT_HELLO || bytes[0] == ATLS_SERVER_HELLO;
 	struct atls_trace_message message = {
 		.message = {.bytes = bytes, .len = len, .type = bytes[0]},
