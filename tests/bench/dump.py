@@ -3,8 +3,9 @@
 rounds in turn. BENCH_DUMP_ROUNDS (5), BENCH_DUMP_MIB (64); needs bin/atls-dump built.
 
 A time is the CPU time of the whole program, user and system: on a machine that does other work the
-time on the clock says more of that. The last column is what atls-dump does beside the better of the
-other two."""
+time on the clock says more of that. All read a pcap; "bodies" is atls-dump on the TLS bytes alone,
+which the other two cannot read. The last columns are what atls-dump does, with pcap and without,
+beside the better of the other two."""
 import os
 import resource
 import shutil
@@ -22,11 +23,11 @@ PORT = 443
 
 
 class Pcap:
-    """Packets of raw IP; a connection is opened, says things and is closed."""
+    """Packets on Ethernet, which all three read; a connection is opened, says things and is closed."""
 
     def __init__(self, path):
         self.file = open(path, "wb")
-        self.file.write(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 101))
+        self.file.write(struct.pack("<IHHIIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, 1))
         self.time = 0
 
     def packet(self, client, side, seq, ack, flags, data=b""):
@@ -38,8 +39,8 @@ class Pcap:
         ip = struct.pack(">BBHHHBBHII", 0x45, 0, 40 + len(data), 0, 0, 64, 6, 0, src, dst)
         self.time += 10
         self.file.write(struct.pack("<IIII", self.time // 1000000, self.time % 1000000,
-                                    40 + len(data), 40 + len(data)))
-        self.file.write(ip + tcp + data)
+                                    54 + len(data), 54 + len(data)))
+        self.file.write(bytes(12) + b"\x08\0" + ip + tcp + data)
 
     def connection(self, client, said):
         seq = [1, 1]
@@ -91,11 +92,12 @@ def pump(context, server_context, sent, directory):
 
 def cpu(command):
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                          check=False)
+    with tempfile.TemporaryFile() as out:
+        done = subprocess.run(command, stdout=out, stderr=subprocess.DEVNULL, check=False)
+        said = out.tell()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 0:
-        sys.exit(f"{command[0]} ended with {done.returncode}")
+    if done.returncode != 0 or said == 0:
+        sys.exit(f"{command[0]} ended with {done.returncode}, after {said} bytes")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
@@ -135,8 +137,14 @@ def run(directory):
     client = (0x0A000002, 40000)
 
     def stream(name, record, count):
-        Pcap(path(name)).connection(client, [(0, greeting)] + [(0, record * 16)] * (
-            count // 16)).file.close()
+        said = [(0, greeting)] + [(0, record * 16)] * (count // 16)
+        Pcap(path(name)).connection(client, said).file.close()
+        write(name, said)
+
+    def write(name, said):
+        with open(path(name) + ".tls", "wb") as out:
+            for _, data in said:
+                out.write(data)
     stream("large", b"\x17\3\3\x40\0" + os.urandom(16384), MIB * 64)
     stream("small", b"\x17\3\3\0\x64" + os.urandom(100), MIB * 4096)
     hellos, pcap = MIB * 320, Pcap(path("hellos"))
@@ -145,6 +153,9 @@ def run(directory):
     pcap.file.close()
     Pcap(path("short")).connection(client, short).file.close()
     Pcap(path("sealed")).connection(client, sealed).file.close()
+    write("hellos", [(0, greeting)] * hellos)
+    write("short", short)
+    write("sealed", sealed)
     tls = ["-d", f"tcp.port=={PORT},tls"]
     works = [
         ("16 KiB records, headers", MIB, "MiB/s", "large",
@@ -163,25 +174,28 @@ def run(directory):
         ("a short session", 1, "/s", "short",
          [TOOL], ["ssldump", "-n", "-r"], ["tshark", "-n", *tls, "-r"]),
     ]
-    names = ["atls-dump", "ssldump", "tshark"]
+    names = ["atls-dump", "ssldump", "tshark", "bodies"]
     times = {}
     for round_ in range(ROUNDS):
         print(f"round {round_ + 1} of {ROUNDS}", file=sys.stderr)
         for work, _, _, file, *commands in works:
-            for name, command in zip(names, commands):
+            for name, command in zip(names, [*commands, commands[0]]):
+                if name == "bodies":
+                    file += ".tls"
                 if command and shutil.which(command[0]):
                     # tshark takes seconds for what the others do in hundredths of one.
                     if name == "tshark" and round_ > 0:
                         continue
                     times.setdefault((work, name), []).append(cpu([*command, path(file)]))
-    print(f"{'work':26}" + "".join(f"{name:>14}" for name in names) + "   ratio")
+    print(f"{'work':26}" + "".join(f"{name:>14}" for name in names) + "  ratios")
     for work, amount, unit, *_ in works:
         rates = [amount / max(statistics.median(times[work, name]), 0.001)
                  if (work, name) in times else 0 for name in names]
-        best = max(rates[1:])
+        best = max(rates[1:3])
         print(f"{work:26}" + "".join(f"{rate:>14,.0f}" if rate else f"{'-':>14}"
                                      for rate in rates)
-              + (f"  {rates[0] / best:6.1f}" if best else "       -") + f"  {unit}")
+              + (f"{rates[0] / best:8.1f}{rates[3] / best:8.1f}" if best else 2 * "       -")
+              + f"  {unit}")
 
 
 main()
