@@ -14,6 +14,7 @@ _atls_dump() {
         --certs
         --plaintext
         --records
+        --log-format
         -q --quiet
         -v --verbose
         -h --help
@@ -44,6 +45,9 @@ _atls_dump() {
         ;;
     --records)
         compopt -o dirnames
+        ;;
+    --log-format)
+        words=(text json)
         ;;
     *)
         if [[ $cur == -* ]]; then

@@ -11,6 +11,7 @@ complete -c atls-dump -l keylog -r -F -d 'open records with the secrets of FILE,
 complete -c atls-dump -l certs -x -a '(__fish_complete_directories)' -d 'write each certificate to DIR, in PEM, named by its SHA-256'
 complete -c atls-dump -l plaintext -x -a '(__fish_complete_directories)' -d 'write what --keylog opens to DIR, a file a session and direction'
 complete -c atls-dump -l records -x -a '(__fish_complete_directories)' -d 'write the TLS records to DIR, a file a session and direction'
+complete -c atls-dump -l log-format -x -a 'text json' -d 'form of the lines on standard error (default: text)'
 complete -c atls-dump -s q -l quiet -d 'say nothing but errors'
 complete -c atls-dump -s v -l verbose -d 'print the whole tree down to each field; twice: all bytes of long values'
 complete -c atls-dump -s h -l help -d 'print this help and exit'

@@ -36,6 +36,7 @@ _atls_probe() {
         -6 --ipv6
         --connect-timeout
         -m --max-time
+        --log-format
         -q --quiet
         -v --verbose
         -h --help
@@ -123,6 +124,9 @@ _atls_probe() {
         ;;
     -m | --max-time)
         :
+        ;;
+    --log-format)
+        words=(text json)
         ;;
     *)
         if [[ $cur == -* ]]; then

@@ -103,6 +103,17 @@ has() {
     has "$DIR/forward.log" '.event == "answer" and .session == "1"'
 }
 
+@test "json: atls-probe and atls-dump, too" {
+    run -6 --separate-stderr "$ATLS_BIN/atls-dump" --log-format json "$DIR/missing"
+    printf '%s\n' "$stderr" >"$DIR/dump.json"
+    all_json "$DIR/dump.json" atls-dump
+    has "$DIR/dump.json" '.event == "error" and .code == "local"'
+    run -6 --separate-stderr "$ATLS_BIN/atls-probe" --log-format json --expect-ca "$DIR/missing" 127.0.0.1:1
+    printf '%s\n' "$stderr" >"$DIR/probe.json"
+    all_json "$DIR/probe.json" atls-probe
+    has "$DIR/probe.json" '.event == "error" and .code == "local"'
+}
+
 @test "text is the default, and what is neither is refused" {
     start_service echo --log-format text
     run -0 --separate-stderr client --log-format text -v "$SERVICE" <<<words

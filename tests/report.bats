@@ -13,6 +13,11 @@ setup_file() {
     cat "$CERTS/front.pem" "$CERTS/outer-ca.pem" >"$DIR/chain.pem"
     printf 'hello\n' >"$DIR/in"
     export IN=$DIR/in CHAIN=$DIR/chain.pem
+    # A libcurl on another TLS library tells no channel binding: the certificate alone is compared.
+    export OWN=bound TWIN=other_binding OWN_SAID='the service is at the other end of the same TLS connection: nobody is between'
+    if ! ldd "$ATLS_BIN/atls-client" | grep -q libcurl-gnutls; then
+        OWN=equal TWIN=equal OWN_SAID="the service's front shows the same certificate: nobody without its key is between"
+    fi
 }
 
 setup() { begin_test; }
@@ -62,25 +67,25 @@ hash_of_front() { openssl x509 -in "$CERTS/front.pem" -outform DER | sha256sum |
 @test "directly, with outer TLS of its own: the same connection, by every encoding and version" {
     local option
     start_own
-    finds bound "$SERVICE"
+    finds "$OWN" "$SERVICE"
     undisturbed
     jq -e --arg hash "$(hash_of_front)" '.report.steady and .outer.chain[0].sha256 == $hash
         and .report.service.own[0].sha256 == $hash and .report.service.fronts == []
         and .report.service.connection.version == "TLS1.3"' "$DIR/report"
     for option in '--encoding json' '--encoding octet-stream' '--tls-max 1.2'; do
         # shellcheck disable=SC2086  # words
-        finds bound "$SERVICE" $option
+        finds "$OWN" "$SERVICE" $option
     done
 }
 
 @test "directly: the report and the session go by one connection" {
     start_own -vv
     carry 0 "$IN" "$DIR/out" client -v --report-outer "$SERVICE"
-    said '*: session 1: outer TLS: the service is at the other end of the same TLS connection: nobody is between'
+    said "*: session 1: outer TLS: $OWN_SAID"
     stop serve
     [[ $(jq -s 'map(select(.event == "session_open")) | length' "$DIR/serve.log") == 2 ]]
     jq -es 'map(select(.event == "report"))[0] | .seen.subject == "CN=front" and .seen.issuer == "CN=outer-ca"
-        and .tls and .version == "TLS1.3" and .level == "notice"' "$DIR/serve.log"
+        and .tls and (env.OWN == "equal" or .version == "TLS1.3") and .level == "notice"' "$DIR/serve.log"
 }
 
 @test "behind honest terminators: the same certificate" {
@@ -97,7 +102,7 @@ hash_of_front() { openssl x509 -in "$CERTS/front.pem" -outform DER | sha256sum |
     start_own --outer-chain "$CHAIN"
     start_retry NGINX_PORT nginx nginx_on_tls "$SERVICE_PORT"
     finds equal "https://127.0.0.1:$NGINX_PORT"
-    finds bound "$SERVICE"
+    finds "$OWN" "$SERVICE"
 }
 
 @test "a front that is not known, and no TLS at all" {
@@ -116,7 +121,7 @@ hash_of_front() { openssl x509 -in "$CERTS/front.pem" -outform DER | sha256sum |
     undisturbed
     said "*: outer TLS: the certificate seen is 'CN=front', issued by 'CN=sslsplit-ca', SHA-256 *" \
         "*: outer TLS: the service's own is 'CN=front', issued by 'CN=outer-ca', SHA-256 $(hash_of_front)"
-    finds bound "$SERVICE"
+    finds "$OWN" "$SERVICE"
 }
 
 @test "sslsplit before an honest terminator: interception" {
@@ -136,8 +141,10 @@ nginx_on_tls() { # PORT UPSTREAM_PORT
 @test "a box with the service's own certificate and key: another connection, so interception" {
     start_own
     start_retry NGINX_PORT nginx nginx_on_tls "$SERVICE_PORT"
-    finds other_binding "https://127.0.0.1:$NGINX_PORT"
-    only_said '*: outer TLS: the certificate is the service'\''s, and its connection another one: *'
+    finds "$TWIN" "https://127.0.0.1:$NGINX_PORT"
+    if [[ $TWIN == other_binding ]]; then
+        only_said '*: outer TLS: the certificate is the service'\''s, and its connection another one: *'
+    fi
 }
 
 @test "a path that closes after each answer: the certificate alone is compared" {
@@ -164,16 +171,16 @@ nginx_hasty() { # PORT UPSTREAM_PORT
         [[ $output == hello ]]
     done
     stop forward
-    [[ $(jq -s 'map(select(.report.finding == "bound" and .ok)) | length' "$DIR/report") == 3 ]]
+    [[ $(jq -s 'map(select(.report.finding == env.OWN and .ok and .outer.chain)) | length' "$DIR/report") == 3 ]]
 }
 
 @test "--check: as text and as JSON" {
     start_own
     run -0 --separate-stderr client --check --report-outer "$SERVICE"
-    [[ $output == *$'\nreport       the service is at the other end of the same TLS connection: nobody is between\n'* ]]
+    [[ $output == *$'\nreport       '"$OWN_SAID"$'\n'* ]]
     [[ ${lines[-1]} == 'result       ok: verified end to end' ]]
     run -0 --separate-stderr client --check --json --report-outer "$SERVICE"
-    jq -e '.ok and .report.finding == "bound" and .report.service.own[0].der' <<<"$output"
+    jq -e '.ok and .report.finding == env.OWN and .report.service.own[0].der' <<<"$output"
 }
 
 @test "a service that takes none: the session is an ordinary one" {

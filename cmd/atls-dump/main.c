@@ -202,7 +202,9 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	if (dump_settings_read(&dump.settings, argc, argv, &code))
 		return code;
-	dump.log = (struct atls_log){.tool = atls_dump_tool.name, .level = dump.settings.level};
+	dump.log = (struct atls_log){.tool = atls_dump_tool.name,
+		.level = dump.settings.level,
+		.json = dump.settings.log_json};
 	int rc = run(&dump, &err);
 	if (err.code == ATLS_E_USAGE)
 		atls_error_hint(&err, "see '%s --help'", atls_dump_tool.name);

@@ -14,6 +14,7 @@ enum option {
 	OPT_CERTS,
 	OPT_PLAINTEXT,
 	OPT_RECORDS,
+	OPT_LOG_FORMAT,
 	OPT_QUIET,
 	OPT_VERBOSE,
 };
@@ -39,6 +40,7 @@ static const struct atls_opt options[] = {
 		"write what --keylog opens to DIR, a file a session and direction", false},
 	{OPT_RECORDS, 0, "records", "DIR", ATLS_OPT_DIR, NULL,
 		"write the TLS records to DIR, a file a session and direction", false},
+	{OPT_LOG_FORMAT, ATLS_LOG_FORMAT_OPTION},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
 	{OPT_VERBOSE, 'v', "verbose", NULL, ATLS_OPT_NONE, NULL,
 		"print the whole tree down to each field; twice: all bytes of long values", true},
@@ -109,6 +111,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 	case OPT_VERBOSE:
 		s->all_bytes = s->tree;
 		s->tree = true;
+		return ATLS_OK;
+	case OPT_LOG_FORMAT:
+		s->log_json = atls_log_is_json(value);
 		return ATLS_OK;
 	default:
 		s->level = ATLS_LOG_ERROR;

@@ -10,6 +10,7 @@ extern const struct atls_tool atls_dump_tool;
 /* What the command line said. */
 struct settings {
 	enum atls_log_level level;
+	bool log_json;
 	struct input_options input;
 	bool json, tree, all_bytes;
 	bool sessions, ladder, svg, check;

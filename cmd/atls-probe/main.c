@@ -143,7 +143,9 @@ int main(int argc, char **argv)
 		probe_settings_free(&run.settings);
 		return code;
 	}
-	run.log = (struct atls_log){.tool = atls_probe_tool.name, .level = run.settings.level};
+	run.log = (struct atls_log){.tool = atls_probe_tool.name,
+		.level = run.settings.level,
+		.json = run.settings.log_json};
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (prepare(&run, &creds, &err)) {
 		if (err.code == ATLS_E_USAGE)

@@ -41,6 +41,7 @@ enum option {
 	OPT_IPV6,
 	OPT_CONNECT_TIMEOUT,
 	OPT_MAX_TIME,
+	OPT_LOG_FORMAT,
 	OPT_QUIET,
 	OPT_VERBOSE,
 };
@@ -109,6 +110,7 @@ static const struct atls_opt options[] = {
 		"time for a connection, and for a handshake (default: 10)", false},
 	{OPT_MAX_TIME, 'm', "max-time", "SECONDS", ATLS_OPT_TEXT, NULL,
 		"time for each target (default: 60)", false},
+	{OPT_LOG_FORMAT, ATLS_LOG_FORMAT_OPTION},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL,
 		"a line for each target, and nothing but errors besides", false},
 	{OPT_VERBOSE, 'v', "verbose", NULL, ATLS_OPT_NONE, NULL,
@@ -302,7 +304,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 {
 	struct settings *s = ctx;
 
-	if (opt->id == OPT_QUIET)
+	if (opt->id == OPT_LOG_FORMAT)
+		s->log_json = atls_log_is_json(value);
+	else if (opt->id == OPT_QUIET)
 		s->level = ATLS_LOG_ERROR;
 	else if (opt->id == OPT_VERBOSE)
 		s->level = s->level < ATLS_LOG_VERBOSE ? ATLS_LOG_VERBOSE : ATLS_LOG_DEBUG;

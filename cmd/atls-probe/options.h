@@ -33,6 +33,7 @@ struct settings {
 	bool json, tap, explain;
 	uint64_t parallel, connect_ms, max_ms, watch_ms;
 	enum atls_log_level level;
+	bool log_json;
 };
 
 extern const struct atls_tool atls_probe_tool;

@@ -220,7 +220,7 @@ static bool prepare(struct prober *prober)
 		done = done && prober->signals[i] && event_add(prober->signals[i], NULL) == 0;
 	}
 	prober->progress = run->targets.count > 1 && run->settings.level >= ATLS_LOG_NOTICE &&
-			   !run->settings.watch_ms && isatty(STDERR_FILENO);
+			   !run->settings.watch_ms && !run->log.json && isatty(STDERR_FILENO);
 	if (run->settings.watch_ms)
 		prober->watch = watch_open(run, &prober->error);
 	if (!done || !prober->turn)
