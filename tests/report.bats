@@ -174,6 +174,40 @@ nginx_hasty() { # PORT UPSTREAM_PORT
     [[ $(jq -s 'map(select(.report.finding == env.OWN and .ok and .outer.chain)) | length' "$DIR/report") == 3 ]]
 }
 
+@test "-L: twenty sessions at once share connections, and none is mistaken" {
+    local i pids=()
+    start_own
+    start_tool LOCAL_PORT forward "$ATLS_BIN/atls-client" -L 127.0.0.1:0 --report-outer --report "$DIR/report" \
+        --cacert "$CERTS/ca.pem" --servername service.test "$SERVICE"
+    for i in {1..20}; do
+        timeout 30 nc -N 127.0.0.1 "$LOCAL_PORT" <"$IN" >"$DIR/out.$i" 3>&- &
+        pids+=($!)
+    done
+    wait "${pids[@]}"
+    for i in {1..20}; do cmp "$IN" "$DIR/out.$i"; done
+    stop forward
+    jq -es 'length == 20 and all(.ok and .report.state == "answered" and (.report.intercepted | not)
+        and .report.finding != "unknown")' "$DIR/report"
+    stop serve
+    jq -es '[.[] | select(.event == "report") | .intercepted] | length >= 20 and (any | not)' "$DIR/serve.log"
+}
+
+@test "-L: where it is not known which connection it goes by, no report, and the session all the same" {
+    local _
+    start_backend echo
+    start_serve _ --listen "https://unix:$DIR/front" --outer-cert "$CERTS/front.pem" --outer-key "$CERTS/front.key" \
+        --backend "$BACKEND" --log-format json
+    start_tool LOCAL_PORT forward "$ATLS_BIN/atls-client" -L 127.0.0.1:0 --report-outer --report "$DIR/report" \
+        --cacert "$CERTS/ca.pem" --servername service.test --unix-socket "$DIR/front" https://service.test
+    for _ in 1 2; do
+        run -0 timeout 20 nc -N 127.0.0.1 "$LOCAL_PORT" <"$IN"
+        [[ $output == hello ]]
+    done
+    stop forward
+    jq -es 'map(.ok) == [true, true] and .[0].report.finding == env.OWN and .[1].report == {"state": "failed",
+        "error": "transport report: it is not known what the connection showed"}' "$DIR/report"
+}
+
 @test "--check: as text and as JSON" {
     start_own
     run -0 --separate-stderr client --check --report-outer "$SERVICE"

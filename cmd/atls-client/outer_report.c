@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* A path that closes after each answer never keeps a connection: then the chain alone counts. */
 #define TRIES    3
@@ -46,11 +47,23 @@ void outer_report_begin(struct outer_report *report)
 	report->steady = true;
 }
 
+static bool is_plain(const struct client *client)
+{
+	return strncasecmp(client->settings.url, "http://", 7) == 0;
+}
+
 /* The answer that established the session came by a connection of which all is known. */
 static void compose(struct outer_report *report, const struct client *client,
 	const struct atls_http_channel *channel)
 {
 	report->connection = atls_http_outer(channel, &report->seen.connection);
+	if (!report->connection && !is_plain(client)) {
+		/* Another session's, of long ago, or a Unix socket's. */
+		atls_error_set(&report->error, ATLS_E_LOCAL,
+			"transport report: it is not known what the connection showed");
+		report->text = strdup("");
+		return;
+	}
 	outer_chain(channel, &report->seen.chain);
 	report->text = atls_report_seen_text(&report->seen, client->host);
 	report->len = report->text ? strlen(report->text) : 0;
@@ -94,14 +107,18 @@ void outer_report_step(struct outer_report *report, const struct client *client,
 
 bool outer_report_finish(struct outer_report *report)
 {
-	if (atls_report_shown_parse((const char *)atls_buf_bytes(&report->answer),
-		    report->answer.len, &report->shown, &report->error)) {
+	if (report->error.code ||
+		atls_report_shown_parse((const char *)atls_buf_bytes(&report->answer),
+			report->answer.len, &report->shown, &report->error)) {
 		report->state = OUTER_REPORT_FAILED;
 		return true;
 	}
 	report->finding = atls_report_judge(&report->seen, &report->shown, report->steady);
 	report->state = OUTER_REPORT_ANSWERED;
-	return report->steady || !report->seen.connection.bound || ++report->tries == TRIES;
+	/* The bindings could tell more, had it gone by one connection. */
+	bool again = report->finding == ATLS_REPORT_EQUAL && !report->steady &&
+		     report->seen.connection.bound && report->shown.connection.bound;
+	return !again || ++report->tries == TRIES;
 }
 
 /* Who is seen, and who is shown instead. */

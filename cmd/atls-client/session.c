@@ -102,18 +102,24 @@ void session_done(struct session *session)
 	go_on(session);
 }
 
-/* Some refuse a protocol that they do not know by an alert (RFC 7301 section 3.2). */
+/* Some refuse a protocol that they do not know by an alert (RFC 7301 section 3.2); and one that
+ * goes wrong is no reason to do without the owner's session, which will find out what is the
+ * matter. */
 static void session_failed(struct session *session)
 {
-	if (session->reporting && gnutls_alert_get(atls_engine_session(session->course.engine)) ==
-					  GNUTLS_A_NO_APPLICATION_PROTOCOL) {
-		session->reporting = false;
-		session->report->state = OUTER_REPORT_UNTAKEN;
-		outer_report_tell(session->report, session);
-		go_on(session);
-	} else {
-		session_end(session, atls_engine_error(session->course.engine));
+	const struct atls_error *err = atls_engine_error(session->course.engine);
+	bool untaken = gnutls_alert_get(atls_engine_session(session->course.engine)) ==
+		       GNUTLS_A_NO_APPLICATION_PROTOCOL;
+	if (!session->reporting || !(untaken || session->report->text)) {
+		session_end(session, err);
+		return;
 	}
+	session->reporting = false;
+	session->report->state = untaken ? OUTER_REPORT_UNTAKEN : OUTER_REPORT_FAILED;
+	if (!untaken && session->report->error.code == ATLS_OK)
+		session->report->error = *err;
+	outer_report_tell(session->report, session);
+	go_on(session);
 }
 
 /* The report's part of a step. A session without its protocol is an ordinary one: it is the
