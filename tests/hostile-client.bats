@@ -26,7 +26,6 @@ verdict_of() { # STATUS
     404 | 405) VERDICT+=("hint: is the URL's path right? The drafts' own are /.well-known/atls and /atls") ;;
     407) VERDICT+=("hint: give the proxy's credentials with --proxy-user") ;;
     408 | 425 | 429) VERDICT=(3 "atls-client: HTTP: status $1, try again later") ;;
-    409) VERDICT=(5 'atls-client: protocol: status 409: the service wants another carriage for this session') ;;
     411) VERDICT=(3 'atls-client: HTTP: status 411: the length was lost on the way') ;;
     413) VERDICT=(3 'atls-client: HTTP: status 413: even small bodies are refused') ;;
     422) VERDICT=(5 'atls-client: protocol: status 422: the service does not know this session (any more)') ;;
@@ -39,7 +38,7 @@ verdict_of() { # STATUS
 }
 
 # The rest of all the numbers is tests/unit/test_answer.c's.
-KNOWN=(204 304 307 400 401 403 404 407 408 409 411 413 415 418 422 425 429 500 503 511 599 999)
+KNOWN=(204 304 307 400 401 403 404 407 408 411 413 415 418 422 425 429 500 503 511 599 999)
 
 each_status() { # WHEN STATUS...
     local code
@@ -62,7 +61,17 @@ each_status() { # WHEN STATUS...
 }
 
 @test "in a session, once: what is a refusal ends it" {
-    each_status 3 204 302 400 401 403 407 409 411 415 418 999
+    each_status 3 204 302 400 401 403 407 411 415 418 999
+}
+
+CONFLICT='atls-client: protocol: status 409: the service wants another carriage for this session'
+
+@test "409: a new session, once, as long as nothing would be said twice" {
+    ENCODINGS=(atls json)
+    goes_on 1 status,409
+    goes_on 2 status,409
+    ends 5 1+ status,409 "$CONFLICT"
+    ends 5 4 status,409 "$CONFLICT" 'hint: the service took data already, which a new session would say again'
 }
 
 @test "a redirect is not followed, and its body goes nowhere" {

@@ -4,6 +4,8 @@
 
 #include "net/clock.h"
 
+#include <string.h>
+
 static void note_established(struct session *session)
 {
 	if (session->told || session->reporting ||
@@ -18,9 +20,13 @@ static void note_established(struct session *session)
 
 static void begin_anew(struct session *session, const char *encoding, const struct atls_error *why)
 {
-	session_log(session, ATLS_LOG_VERBOSE, "encoding_changed",
-		"encoding %s cannot work here: %s; going on with %s", encoding, why->text,
-		session->course.codec->name);
+	if (strcmp(encoding, session->course.codec->name) == 0)
+		session_log(session, ATLS_LOG_VERBOSE, "session_renewed", "%s; beginning anew",
+			why->text);
+	else
+		session_log(session, ATLS_LOG_VERBOSE, "encoding_changed",
+			"encoding %s cannot work here: %s; going on with %s", encoding, why->text,
+			session->course.codec->name);
 	struct atls_error failure = {0};
 	if (session_begin(session, &failure))
 		session_end(session, &failure);

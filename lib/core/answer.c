@@ -99,7 +99,7 @@ enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: status 409: the service wants another "
 			"carriage for this session");
-		return ATLS_ANSWER_OTHER_ENCODING;
+		return ATLS_ANSWER_CONFLICT;
 	case 422:
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: status 422: the service does not know this session (any more)");

@@ -23,6 +23,7 @@ enum atls_answer_means {
 	ATLS_ANSWER_LOST,           /* repeat the request later */
 	ATLS_ANSWER_TOO_LARGE,      /* send less at once */
 	ATLS_ANSWER_OTHER_ENCODING, /* this encoding cannot work here; err says why */
+	ATLS_ANSWER_CONFLICT,       /* 409: a new session may do */
 	ATLS_ANSWER_UNKNOWN,        /* 422: the session is not known (there) */
 	ATLS_ANSWER_END,            /* the path's or the peer's last word; err says it */
 };

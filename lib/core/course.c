@@ -1,6 +1,7 @@
 #include "core/course.h"
 
 #include "core/base.h"
+#include "core/engine_impl.h"
 #include "core/err.h"
 
 #include <stdlib.h>
@@ -8,13 +9,12 @@
 
 /* 422 may be a request that went to the wrong node; three in a row are not. */
 #define UNKNOWN_MAX 3
-/* A close_notify of an AEAD suite; with a byte of data in front it is longer. */
-#define CLOSE_NOTIFY_MAX 31u
 
 void atls_course_init(struct atls_course *course, int encoding)
 {
 	memset(course, 0, sizeof *course);
 	course->may_change = encoding < 0;
+	course->may_renew = true;
 	course->codec = atls_body_codec(encoding < 0 ? ATLS_ATLS : (enum atls_encoding)encoding);
 	atls_buf_init(&course->early, 2 * ATLS_BODY_MAX);
 }
@@ -40,9 +40,9 @@ void atls_course_begin(struct atls_course *course, struct atls_engine *engine,
 	course->unknown = 0;
 }
 
-static void encoding_is_final(struct atls_course *course)
+static void handshake_is_final(struct atls_course *course)
 {
-	course->may_change = course->replay = false;
+	course->may_change = course->may_renew = course->replay = false;
 	atls_buf_free(&course->early);
 }
 
@@ -57,12 +57,28 @@ static enum atls_course_turn change_encoding(struct atls_course *course)
 	return ATLS_COURSE_ANEW;
 }
 
+/* Begins anew, once, if that is allowed: what the service took of data, it would take again. */
+static enum atls_course_turn renew(struct atls_course *course, struct atls_error *err)
+{
+	if (course->may_change)
+		return change_encoding(course);
+	if (!course->may_renew) {
+		if (course->base.exchanges > 1)
+			atls_error_hint(err, "the service took data already, which a new session "
+					     "would say again");
+		return ATLS_COURSE_OVER;
+	}
+	course->may_renew = false;
+	course->replay = course->early.len > 0;
+	return ATLS_COURSE_ANEW;
+}
+
 bool atls_course_only_close_is_left(const struct atls_course *course)
 {
 	const uint8_t *bytes;
 	return (atls_engine_state(course->engine) & ATLS_PEER_CLOSED) &&
 	       atls_engine_closed(course->engine) &&
-	       atls_engine_output(course->engine, &bytes) <= CLOSE_NOTIFY_MAX;
+	       atls_engine_output(course->engine, &bytes) <= course->engine->close_len;
 }
 
 static enum atls_course_turn lost(struct atls_course *course, const struct atls_http_answer *answer,
@@ -108,7 +124,7 @@ static void say_again(struct atls_course *course)
 	if (done > 0)
 		atls_buf_consume(&course->early, (size_t)done);
 	if (course->early.len == 0)
-		encoding_is_final(course);
+		handshake_is_final(course);
 }
 
 static enum atls_course_turn valid(struct atls_course *course, const struct atls_body *body,
@@ -124,7 +140,7 @@ static enum atls_course_turn valid(struct atls_course *course, const struct atls
 		say_again(course);
 	/* The service took part of the conversation: from here on a new handshake would lose it. */
 	else if (course->base.exchanges > 1)
-		encoding_is_final(course);
+		handshake_is_final(course);
 	const uint8_t *bytes;
 	bool bulk = body->len >= ATLS_BULK_MIN ||
 		    atls_engine_output(course->engine, &bytes) >= course->base.limits.body_max / 2;
@@ -149,6 +165,8 @@ enum atls_course_turn atls_course_answered(struct atls_course *course,
 		return unknown(course, answer, now, err);
 	case ATLS_ANSWER_OTHER_ENCODING:
 		return change_encoding(course);
+	case ATLS_ANSWER_CONFLICT:
+		return renew(course, err);
 	case ATLS_ANSWER_END:
 		break;
 	}
@@ -160,7 +178,8 @@ ssize_t atls_course_write(struct atls_course *course, const void *data, size_t l
 	if (course->replay)
 		return ATLS_E_AGAIN;
 	ssize_t done = atls_engine_write(course->engine, data, len);
-	if (done > 0 && course->may_change && atls_buf_append(&course->early, data, (size_t)done))
-		course->may_change = false;
+	if (done > 0 && (course->may_change || course->may_renew) &&
+		atls_buf_append(&course->early, data, (size_t)done))
+		course->may_change = course->may_renew = false;
 	return done;
 }

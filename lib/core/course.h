@@ -11,18 +11,20 @@ struct atls_course {
 	struct atls_engine *engine;
 	struct atls_base base;
 	const struct atls_body_codec *codec;
-	char *id;        /* the session's name in a json body, or null */
-	bool may_change; /* the encoding, as long as nothing but handshake was said */
-	bool replay;     /* it did, and early data is to be said again */
+	char *id; /* the session's name in a json body, or null */
+	/* What is allowed as long as the service took nothing but the handshake. */
+	bool may_change; /* the encoding */
+	bool may_renew;  /* the session, in the same encoding */
+	bool replay;     /* there was either, and early data is to be said again */
 	unsigned unknown;
-	struct atls_buf early; /* written while the encoding may change */
+	struct atls_buf early; /* written while either may be */
 };
 
 /* What to do after an answer. */
 enum atls_course_turn {
 	ATLS_COURSE_ON,   /* go on; if err is filled, that exchange was lost, and is repeated */
 	ATLS_COURSE_BULK, /* the same, and the next request should not wait for local work */
-	ATLS_COURSE_ANEW, /* begin again in json, for the reason in err */
+	ATLS_COURSE_ANEW, /* begin again, in codec's encoding, for the reason in err */
 	ATLS_COURSE_OVER, /* the session has ended: with err, or well if that is empty */
 };
 
@@ -44,7 +46,7 @@ enum atls_course_turn atls_course_answered(struct atls_course *course,
 /* Whether both sides have said all, and only our close_notify is on its way. */
 bool atls_course_only_close_is_left(const struct atls_course *course);
 
-/* As atls_engine_write(), and remembers what may have to be said again in another encoding. */
+/* As atls_engine_write(), and remembers what may have to be said again in another session. */
 ssize_t atls_course_write(struct atls_course *course, const void *data, size_t len);
 
 #endif

@@ -248,10 +248,12 @@ int atls_engine_close(struct atls_engine *engine)
 		return engine->error.code;
 	if (!engine->established)
 		return ATLS_E_AGAIN;
+	size_t before = engine->out.len;
 	int rc = gnutls_bye(engine->tls, GNUTLS_SHUT_WR);
 	if (rc < 0)
 		return atls_engine_fail(engine, rc);
 	engine->closed = true;
+	engine->close_len = engine->out.len - before;
 	return ATLS_OK;
 }
 

@@ -1,4 +1,5 @@
-/* The engine's inside, for engine.c (what it does) and engine_new.c (how it is set up). */
+/* The engine's inside, for engine.c (what it does), engine_new.c (how it is set up) and course.c.
+ */
 #ifndef ATLS_CORE_ENGINE_IMPL_H
 #define ATLS_CORE_ENGINE_IMPL_H
 
@@ -17,6 +18,7 @@ struct atls_engine {
 	gnutls_alert_description_t verify_alert;
 	bool established;
 	bool closed;      /* our close_notify is out */
+	size_t close_len; /* of that: the last of the output */
 	bool peer_closed; /* theirs was read */
 	bool input_ended;
 	bool drained; /* the last read met the end of the input: nothing more without bytes */

@@ -32,7 +32,7 @@ struct party {
 	struct atls_engine *service;
 	int64_t now;
 	bool over;
-	bool changed;
+	bool changed, renewed; /* the encoding; the session */
 	bool said;
 	size_t heard;
 };
@@ -155,8 +155,11 @@ static void take(struct party *party, struct atls_http_answer *answer)
 	need(!course->id || (course->codec->session_in_body && *course->id &&
 				    strlen(course->id) <= ATLS_SESSION_MAX));
 	if (turn == ATLS_COURSE_ANEW) {
-		need(!party->changed && err.code && course->codec == atls_body_codec(ATLS_JSON));
-		party->changed = true;
+		bool same = codec == course->codec;
+		bool *before = same ? &party->renewed : &party->changed;
+		need(!*before && err.code);
+		need(same ? answer->status == 409 : course->codec == atls_body_codec(ATLS_JSON));
+		*before = true;
 		begin(party);
 	}
 	party->over = turn == ATLS_COURSE_OVER;

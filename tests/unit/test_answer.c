@@ -23,7 +23,7 @@ static const struct verdict {
 	{403, ATLS_ANSWER_OTHER_ENCODING, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
 	{406, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
 	{408, ATLS_ANSWER_LOST, ATLS_E_NETWORK, "HTTP: status %ld, try again later"},
-	{409, ATLS_ANSWER_OTHER_ENCODING, ATLS_E_PROTOCOL,
+	{409, ATLS_ANSWER_CONFLICT, ATLS_E_PROTOCOL,
 		"protocol: status %ld: the service wants another carriage for this session"},
 	{410, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: refused with status %ld"},
 	{411, ATLS_ANSWER_END, ATLS_E_NETWORK, "HTTP: status %ld: the length was lost on the way"},

@@ -250,8 +250,53 @@ static void after_the_services_last_word(void)
 	}
 }
 
+/* 409: the same encoding again, once, and what was said by then with it. */
+static void a_conflict_begins_anew_once(void)
+{
+	struct party party;
+	party_new(&party, ATLS_ATLS);
+	eq_int(honest(&party, "S"), ATLS_COURSE_ON);
+	eq_int(atls_course_write(&party.course, "hello", 5), 5);
+	eq_int(refused(&party, 409), ATLS_COURSE_ANEW);
+	eq_str(party.course.codec->name, "atls");
+	begin(&party);
+	establish(&party);
+	eq_int(honest(&party, "S"), ATLS_COURSE_ON);
+	eq_mem(party.heard, party.heard_len, "hello", 5);
+	eq_int(refused(&party, 409), ATLS_COURSE_OVER);
+	eq_int(party.err.code, ATLS_E_PROTOCOL);
+	ok(strstr(party.err.hint, "took data already") != NULL);
+	party_free(&party);
+}
+
+/* Of the last record some bytes are under way with close_notify: data is missing. */
+static void a_rest_of_data_is_no_close(void)
+{
+	for (size_t rest = 0; rest < 8; rest++) {
+		struct party party;
+		const uint8_t *bytes;
+		char data[4096] = {0};
+		party_new(&party, ATLS_ATLS);
+		establish(&party);
+		eq_int(atls_engine_close(party.pair.server), ATLS_OK);
+		eq_int(honest(&party, "S"), ATLS_COURSE_ON);
+		eq_int(atls_engine_read(party.course.engine, data, sizeof data), 0);
+		size_t len = limits.body_max - 22 + rest; /* a record adds 22 bytes */
+		eq_int(atls_course_write(&party.course, data, len), len);
+		eq_int(atls_engine_close(party.course.engine), ATLS_OK);
+		eq_int(honest(&party, "S"), ATLS_COURSE_ON);
+		eq_int(atls_engine_output(party.course.engine, &bytes), 24 + rest);
+		enum atls_course_turn turn = refused(&party, 503);
+		eq_int(turn, rest ? ATLS_COURSE_ON : ATLS_COURSE_OVER);
+		eq_int(party.err.code, rest ? ATLS_E_NETWORK : ATLS_OK);
+		party_free(&party);
+	}
+}
+
 int main(void)
 {
+	run(a_conflict_begins_anew_once);
+	run(a_rest_of_data_is_no_close);
 	run(each_encoding_carries_a_session);
 	run(auto_goes_over_to_json_once);
 	run(an_encoding_that_was_asked_for_stays);
