@@ -750,6 +750,21 @@ except ConnectionResetError:
     alive forward
 }
 
+@test "-L: a local program that resets its connection: the backend sees no orderly end" {
+    start_service greet
+    start_forward PORT -L 127.0.0.1:0 "$SERVICE"
+    run -0 "$PYTHON" -c '
+import socket, struct, sys
+link = socket.create_connection(("127.0.0.1", int(sys.argv[1])), 20)
+link.sendall(b"words")
+link.recv(8)
+link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+link.close()' "$PORT"
+    wait_log forward 'connection 1: ended after .* down: local connection: Connection reset by peer'
+    wait_log serve 'ended after .*: inner TLS: the peer ended the session with alert internal_error \(80\)'
+    wait_log backend 'connection 1: cut \(Connection reset by peer\)'
+}
+
 @test "-L: a signal ends running sessions in order" {
     start_service greet
     start_forward PORT -L 127.0.0.1:0 "$SERVICE"
