@@ -17,6 +17,8 @@ _atls_client() {
         --pinnedpubkey
         --insecure-inner
         --tls-max
+        --direct
+        --direct-timeout
         --outer-verify
         --outer-cacert
         --outer-pinnedpubkey
@@ -85,6 +87,12 @@ _atls_client() {
         ;;
     --tls-max)
         words=(1.2 1.3)
+        ;;
+    --direct)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+        ;;
+    --direct-timeout)
+        :
         ;;
     --outer-cacert)
         compopt -o default

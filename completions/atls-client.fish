@@ -16,6 +16,8 @@ complete -c atls-client -l servername -x -a '(__fish_print_hostnames)' -d 'name 
 complete -c atls-client -l pinnedpubkey -x -d 'expect one of these keys, too: sha256//BASE64[;...]'
 complete -c atls-client -l insecure-inner -d 'do NOT check who the service is (pins still count)'
 complete -c atls-client -l tls-max -x -a '1.2 1.3' -d 'highest TLS version of the inner session'
+complete -c atls-client -l direct -x -a '(__fish_print_hostnames)' -d 'use ordinary TLS with the service there if it can be had, else ATLS'
+complete -c atls-client -l direct-timeout -x -d 'time for that attempt (default: 5)'
 complete -c atls-client -l outer-verify -d 'check the network-layer certificate, too'
 complete -c atls-client -l outer-cacert -r -F -d 'trust anchors of the network layer, PEM (default: the system\'s)'
 complete -c atls-client -l outer-pinnedpubkey -x -d 'expect one of these keys of the network layer'

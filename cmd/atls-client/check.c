@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include "finding.h"
+#include "route.h"
 
 #include "cli/out.h"
 
@@ -9,7 +10,7 @@
 /* The one session of a check. */
 struct check {
 	struct client *client;
-	struct session *session;
+	struct route *route;
 	bool done;
 	struct finding found;
 };
@@ -23,22 +24,21 @@ static void progress(void *ctx, struct atls_engine *engine)
 	while (check->done && atls_engine_read(engine, ignored, sizeof ignored) > 0)
 		;
 	if (check->done || !(atls_engine_state(engine) & ATLS_ESTABLISHED) ||
-		session_facts(check->session).in_engine < 2 ||
-		(atls_engine_state(engine) & ATLS_HAVE_OUTPUT))
+		!route_heard(check->route))
 		return;
 	ssize_t rc = atls_engine_read(engine, ignored, sizeof ignored);
 	if (rc < 0 && rc != ATLS_E_AGAIN)
 		return;
 	check->done = true;
-	finding_gather(&check->found, check->client, check->session, NULL);
-	session_stop(check->session);
+	finding_gather(&check->found, check->client, check->route, NULL);
+	route_stop(check->route);
 }
 
 static void ended(void *ctx, const struct atls_error *err)
 {
 	struct check *check = ctx;
 	if (!check->done)
-		finding_gather(&check->found, check->client, check->session, err);
+		finding_gather(&check->found, check->client, check->route, err);
 	event_base_loopbreak(check->client->base);
 }
 
@@ -55,9 +55,24 @@ static void print_certificate(const struct atls_verdict *verdict)
 	atls_out_text("  key        %s, %s\n", verdict->key, pin);
 }
 
-static void print_text(const struct finding *found)
+static void print_way(const struct finding *found)
 {
-	atls_out_text("url          %s\n", found->url);
+	const struct direct_tried *tried = &found->tried;
+	if (found->direct) {
+		atls_out_text("way          direct, to %s\n", found->target);
+		return;
+	}
+	atls_out_text(
+		"way          ATLS; not direct, to %s: %s\n", found->target, tried->error.text);
+	if (tried->seen) {
+		atls_out_text("direct TLS   %s%s%s\n", atls_finding_word(tried->finding),
+			tried->who[0] ? ", by " : "", tried->who);
+		print_certificate(&tried->verdict);
+	}
+}
+
+static void print_carriage(const struct finding *found)
+{
 	atls_out_text("encoding     %s, HTTP/%s, %llu exchanges\n", found->encoding, found->http,
 		found->exchanges);
 	if (found->outer_seen) {
@@ -70,8 +85,18 @@ static void print_text(const struct finding *found)
 	}
 	if (found->report)
 		atls_out_text("report       %s\n", found->report_sentence);
+}
+
+static void print_text(const struct finding *found)
+{
+	atls_out_text("url          %s\n", found->url);
+	if (found->target[0])
+		print_way(found);
+	if (!found->direct)
+		print_carriage(found);
 	if (found->inner_seen) {
-		atls_out_text("inner TLS    %s\n", found->suite);
+		atls_out_text(
+			"%s   %s\n", found->direct ? "direct TLS" : "inner TLS ", found->suite);
 		print_certificate(&found->inner);
 	}
 	if (found->error.code)
@@ -86,17 +111,17 @@ int check_run(struct client *client)
 	static const struct session_events events = {progress, ended};
 	struct check check = {.client = client};
 	struct finding *found = &check.found;
-	check.session = session_new(client, &events, &check, &found->error);
-	if (!check.session)
+	check.route = route_new(client, &events, &check, &found->error);
+	if (!check.route)
 		return client_fail(client, &found->error);
 	event_base_dispatch(client->base);
 	if (!check.done && found->error.code == ATLS_OK)
-		finding_gather(found, client, check.session, &client->stopped);
+		finding_gather(found, client, check.route, &client->stopped);
 	struct atls_error output = {0};
 	int rc = ATLS_OK;
 	if (client->report)
 		report_write(client, found, NULL);
-	session_free(check.session);
+	route_free(check.route);
 	if (client->settings.json)
 		rc = atls_out_json(finding_json(found, "atls-client-check/1"), &output);
 	else

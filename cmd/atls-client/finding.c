@@ -37,26 +37,45 @@ static void gather_report(struct finding *found, const struct outer_report *repo
 	snprintf(found->report_sentence, sizeof found->report_sentence, "%s", sentence);
 }
 
-void finding_gather(struct finding *found, struct client *client, const struct session *session,
-	const struct atls_error *err)
+/* What there is of HTTP. */
+static void gather_carriage(
+	struct finding *found, struct client *client, const struct session *session)
 {
 	const struct session_facts facts = session_facts(session);
-	if (err)
-		found->error = *err;
-	found->unchecked = client->policy.chain_unchecked;
 	snprintf(found->url, sizeof found->url, "%s", facts.url);
 	found->encoding = facts.codec->name;
 	found->exchanges = facts.exchanges;
 	found->http = atls_http_version(facts.channel);
 	found->outer_seen = outer_judge(client, facts.channel, &found->outer, found->outer_sentence,
 		sizeof found->outer_sentence);
-	const struct atls_engine *engine = facts.engine;
-	found->inner_seen = gnutls_certificate_get_peers(atls_engine_session(engine), NULL) != NULL;
 	outer_chain(facts.channel, &found->outer_chain);
-	inner_chain(engine, &found->inner_chain);
-	found->handshake_ms = facts.handshake_ms;
 	if (facts.report)
 		gather_report(found, facts.report);
+}
+
+void finding_gather(struct finding *found, struct client *client, const struct route *route,
+	const struct atls_error *err)
+{
+	const struct session *session = route_session(route);
+	const struct atls_engine *engine = route_engine(route);
+	if (err)
+		found->error = *err;
+	found->unchecked = client->policy.chain_unchecked;
+	found->direct = !session;
+	if (session) {
+		gather_carriage(found, client, session);
+	} else {
+		snprintf(found->url, sizeof found->url, "%s", client->settings.url);
+		found->encoding = "none";
+		found->http = "?";
+	}
+	direct_tried_copy(&found->tried, route_tried(route));
+	if (client->direct)
+		snprintf(found->target, sizeof found->target, "%s",
+			direct_way_target(client->direct));
+	found->inner_seen = gnutls_certificate_get_peers(atls_engine_session(engine), NULL) != NULL;
+	inner_chain(engine, &found->inner_chain);
+	found->handshake_ms = route_handshake_ms(route);
 	if (found->inner_seen) {
 		inner_judge(client, engine, &found->inner);
 		inner_suite(engine, found->suite, sizeof found->suite);
@@ -65,6 +84,7 @@ void finding_gather(struct finding *found, struct client *client, const struct s
 
 void finding_free(struct finding *found)
 {
+	direct_tried_free(&found->tried);
 	atls_report_chain_free(&found->outer_chain);
 	atls_report_chain_free(&found->inner_chain);
 	json_decref(found->report);
@@ -84,12 +104,38 @@ static json_t *json_certificate(const struct atls_verdict *verdict)
 		atls_fault_word(verdict->faults));
 }
 
+/* What came of --direct. */
+static json_t *json_tried(const struct finding *found)
+{
+	const struct direct_tried *tried = &found->tried;
+	json_t *object = json_pack("{s:o, s:b}", "target", atls_out_string(found->target), "used",
+		found->direct && found->tried.error.code == ATLS_OK);
+	if (!tried->tried)
+		return object;
+	json_object_set_new(object, "took_ms", json_integer(tried->took_ms));
+	if (tried->error.code) {
+		json_object_set_new(object, "remembered", json_boolean(tried->remembered));
+		json_object_set_new(object, "code", json_string(atls_code_word(tried->error.code)));
+		json_object_set_new(object, "reason", atls_out_string(tried->error.text));
+	}
+	if (!tried->seen)
+		return object;
+	json_object_set_new(object, "finding", json_string(atls_finding_word(tried->finding)));
+	if (tried->who[0])
+		json_object_set_new(object, "who", atls_out_string(tried->who));
+	json_object_set_new(object, "certificate", json_certificate(&tried->verdict));
+	return object;
+}
+
 json_t *finding_json(const struct finding *found, const char *schema)
 {
 	json_t *root = json_pack("{s:s, s:o, s:b, s:s, s:s, s:I}", "schema", schema, "url",
 		atls_out_string(found->url), "ok", found->error.code == ATLS_OK, "encoding",
 		found->encoding, "http_version", found->http, "exchanges",
 		(json_int_t)found->exchanges);
+	json_object_set_new(root, "way", json_string(found->direct ? "direct" : "atls"));
+	if (found->target[0])
+		json_object_set_new(root, "direct", json_tried(found));
 	if (found->outer_seen)
 		json_object_set_new(root, "outer", json_certificate(&found->outer));
 	if (found->inner_seen) {
@@ -129,7 +175,10 @@ static void add_chain(json_t *root, const char *key, const struct atls_report_ch
 void report_write(struct client *client, const struct finding *found, const struct traffic *traffic)
 {
 	json_t *root = finding_json(found, "atls-client-report/1");
-	json_object_set_new(root, "carriage", json_string("base"));
+	json_object_set_new(root, "carriage", json_string(found->direct ? "none" : "base"));
+	if (found->tried.chain.count)
+		json_object_set_new(json_object_get(json_object_get(root, "direct"), "certificate"),
+			"chain", atls_report_chain_json(&found->tried.chain));
 	add_chain(root, "outer", &found->outer_chain);
 	add_chain(root, "inner", &found->inner_chain);
 	if (found->handshake_ms >= 0)

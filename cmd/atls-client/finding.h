@@ -2,6 +2,7 @@
 #ifndef ATLS_CLIENT_FINDING_H
 #define ATLS_CLIENT_FINDING_H
 
+#include "route.h"
 #include "told.h"
 
 #include "trust/report.h"
@@ -12,6 +13,9 @@
 struct finding {
 	struct atls_error error; /* how it ended; ATLS_OK: well */
 	char url[4096];
+	bool direct; /* its way; the rest is without HTTP then */
+	struct direct_tried tried;
+	char target[DIRECT_TARGET_TEXT];
 	const char *encoding;
 	unsigned long long exchanges;
 	const char *http;
@@ -29,7 +33,7 @@ struct finding {
 };
 
 /* Looks at a session as it stands; err is why it ended, or null. */
-void finding_gather(struct finding *found, struct client *client, const struct session *session,
+void finding_gather(struct finding *found, struct client *client, const struct route *route,
 	const struct atls_error *err);
 
 void finding_free(struct finding *found);

@@ -1,4 +1,5 @@
 #include "check.h"
+#include "direct_way.h"
 #include "forward.h"
 #include "meter.h"
 #include "relay.h"
@@ -177,6 +178,11 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
 	if (open_records(client, err))
 		return err->code;
+	if (settings->direct) {
+		client->direct = direct_way_new(client, err);
+		if (!client->direct)
+			return err->code;
+	}
 	client->http = atls_http_client_new(client->base, err);
 	return client->http ? ATLS_OK : err->code;
 }
@@ -184,6 +190,7 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 static void client_free(struct client *client)
 {
 	atls_http_client_free(client->http);
+	direct_way_free(client->direct);
 	if (client->base)
 		event_base_free(client->base);
 	if (client->priorities)

@@ -35,6 +35,9 @@ struct settings {
 	struct atls_policy policy; /* only pins and chain_unchecked are set here */
 	const char *tls_max;
 
+	const char *direct; /* HOST:PORT or auto; null: always ATLS */
+	uint64_t direct_ms;
+
 	bool outer_verify;
 	const char *outer_cacert;
 	const char *outer_pins;

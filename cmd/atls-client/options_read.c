@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_MS 86400000u
+
 static int add(struct curl_slist **list, const char *value, struct atls_error *err)
 {
 	struct curl_slist *grown = curl_slist_append(*list, value);
@@ -102,6 +104,11 @@ static int apply_trust(struct settings *s, int id, const char *value, struct atl
 	case OPT_TLS_MAX:
 		s->tls_max = value;
 		return ATLS_OK;
+	case OPT_DIRECT:
+		s->direct = value;
+		return ATLS_OK;
+	case OPT_DIRECT_TIMEOUT:
+		return atls_opt_seconds(value, 10, DAY_MS, &s->direct_ms, err);
 	case OPT_OUTER_VERIFY:
 		s->outer_verify = true;
 		return ATLS_OK;
@@ -153,7 +160,6 @@ static int apply_way(struct settings *s, int id, const char *value, struct atls_
 
 static int apply_carriage(struct settings *s, int id, const char *value, struct atls_error *err)
 {
-	const uint64_t day_ms = 86400000;
 	switch (id) {
 	case OPT_ENCODING:
 		s->encoding = atls_encoding_by_name(value);
@@ -163,11 +169,11 @@ static int apply_carriage(struct settings *s, int id, const char *value, struct 
 	case OPT_IDLE_POLL:
 		return atls_opt_seconds(value, 10, 300000, &s->idle_poll_ms, err);
 	case OPT_CONNECT_TIMEOUT:
-		return atls_opt_seconds(value, 10, day_ms, &s->connect_ms, err);
+		return atls_opt_seconds(value, 10, DAY_MS, &s->connect_ms, err);
 	case OPT_MAX_TIME:
-		return atls_opt_seconds(value, 10, 365 * day_ms, &s->max_ms, err);
+		return atls_opt_seconds(value, 10, 365ull * DAY_MS, &s->max_ms, err);
 	default:
-		return atls_opt_seconds(value, 0, day_ms, &s->resume_ms, err);
+		return atls_opt_seconds(value, 0, DAY_MS, &s->resume_ms, err);
 	}
 }
 
@@ -228,6 +234,11 @@ static const char *conflict(const struct settings *s)
 		return "--port-file goes with -L";
 	if (s->progress_meter && s->no_progress_meter)
 		return "--progress-meter and --no-progress-meter exclude each other";
+	if (s->direct && s->unix_socket)
+		return "--direct and --unix-socket exclude each other";
+	if (s->direct && s->policy.chain_unchecked && !s->policy.pin_count)
+		return "--direct with --insecure-inner needs --pinnedpubkey: it is used if the "
+		       "service is verified";
 	if (s->key && !s->cert)
 		return "--key goes with --cert";
 	return NULL;
@@ -242,6 +253,7 @@ int client_settings_read(struct settings *settings, int argc, char **argv, int *
 	settings->body_size = ATLS_BODY_DEFAULT;
 	settings->idle_poll_ms = ATLS_POLL_IDLE_MS;
 	settings->connect_ms = 30000;
+	settings->direct_ms = 5000;
 	settings->resume_ms = ATLS_RESUME_MS;
 	int first = atls_opt_parse(&atls_client_tool, argc, argv, apply, settings, exit_code);
 	if (first < 0)

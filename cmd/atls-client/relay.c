@@ -1,6 +1,7 @@
 #include "relay.h"
 
 #include "finding.h"
+#include "route.h"
 
 #include "core/err.h"
 #include "net/clock.h"
@@ -30,7 +31,7 @@ struct side {
 
 struct relay {
 	struct client *client;
-	struct session *session;
+	struct route *route;
 	struct side in;
 	struct side out;
 	relay_ended *ended;
@@ -68,7 +69,7 @@ static void fail_local(struct relay *relay, const char *what)
 	relay->chunk_at = relay->chunk_len = 0;
 	relay->input_at = relay->input_len = 0;
 	if (!relay->finished)
-		session_abort(relay->session, &err);
+		route_abort(relay->route, &err);
 	else if (relay->error.code == ATLS_OK)
 		relay->error = err;
 }
@@ -135,7 +136,7 @@ static void end_out(struct relay *relay)
 	}
 	/* Who sits at a terminal has no half-close in mind. */
 	if (!relay->in.over && !relay->in.socket && in_is_tty(relay))
-		session_stop(relay->session);
+		route_stop(relay->route);
 }
 
 static void from_engine(struct relay *relay, struct atls_engine *engine)
@@ -161,7 +162,7 @@ static void from_engine(struct relay *relay, struct atls_engine *engine)
 static bool to_engine(struct relay *relay)
 {
 	while (relay->input_at < relay->input_len) {
-		ssize_t done = session_write(relay->session, relay->input + relay->input_at,
+		ssize_t done = route_write(relay->route, relay->input + relay->input_at,
 			relay->input_len - relay->input_at);
 		if (done <= 0)
 			return false;
@@ -212,7 +213,7 @@ static void on_local(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	struct relay *relay = ctx;
 	if (!relay->finished)
-		session_kick(relay->session);
+		route_kick(relay->route);
 	else if (flush_out(relay))
 		relay->ended(relay->ctx, relay, &relay->error);
 }
@@ -222,7 +223,7 @@ static void report(struct relay *relay, const struct atls_error *err)
 	struct finding found = {0};
 	const struct traffic traffic = {relay->began, relay->since, relay->up,
 		relay->down + relay->chunk_len - relay->chunk_at};
-	finding_gather(&found, relay->client, relay->session, err);
+	finding_gather(&found, relay->client, relay->route, err);
 	report_write(relay->client, &found, &traffic);
 	finding_free(&found);
 }
@@ -328,8 +329,8 @@ struct relay *relay_new(struct client *client, int in, int out, relay_ended *end
 		atls_error_set(err, rc, "%s: %s",
 			in == 0 ? "standard input or output" : "local connection", strerror(errno));
 	else
-		relay->session = session_new(client, &events, relay, err);
-	if (!relay->session) {
+		relay->route = route_new(client, &events, relay, err);
+	if (!relay->route) {
 		relay_free(relay);
 		return NULL;
 	}
@@ -340,7 +341,7 @@ void relay_free(struct relay *relay)
 {
 	if (!relay)
 		return;
-	session_free(relay->session);
+	route_free(relay->route);
 	if (relay->in.event)
 		event_free(relay->in.event);
 	if (relay->out.event)
@@ -361,7 +362,7 @@ void relay_free(struct relay *relay)
 void relay_stop(struct relay *relay)
 {
 	if (!relay->finished)
-		session_stop(relay->session);
+		route_stop(relay->route);
 }
 
 void relay_bytes(const struct relay *relay, uint64_t *up, uint64_t *down)

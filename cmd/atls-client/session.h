@@ -23,8 +23,10 @@ struct client {
 	char *host;                   /* of the URL */
 	char *name;                   /* expected of the service */
 	bool path_given;              /* the URL has a path of its own */
+	unsigned https_port;          /* of an https URL, else 0 */
 	FILE *report;                 /* --report, or null */
 	struct atls_capture *capture; /* --capture, or null */
+	struct direct_way *direct;    /* --direct, or null */
 	struct atls_error stopped;    /* --max-time is over, if it has a code */
 	bool outer_told;              /* -v reported the outer TLS already */
 	unsigned numbers;             /* sessions begun */

@@ -134,6 +134,48 @@ void tell_inner(struct client *client, const struct session *session, unsigned n
 		(unsigned long long)facts.exchanges);
 }
 
+void tell_direct(const struct client *client, const struct atls_engine *engine,
+	const struct direct_tried *tried, unsigned number)
+{
+	if (client->log.level < ATLS_LOG_VERBOSE)
+		return;
+	char suite[TOLD_TEXT], name[16];
+	const char *target = direct_way_target(client->direct);
+	snprintf(name, sizeof name, "%u", number);
+	inner_suite(engine, suite, sizeof suite);
+	const struct atls_log_about about = {
+		"direct_tls", name, certificate_facts(&tried->verdict)};
+	json_object_set_new(about.facts, "target", atls_out_string(target));
+	json_object_set_new(about.facts, "suite", atls_out_string(suite));
+	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
+		"session %s: direct TLS to %s: %s with '%s', issued by '%s'", name, target, suite,
+		tried->verdict.subject, tried->verdict.issuer);
+}
+
+void tell_not_direct(const struct client *client, const struct direct_tried *tried)
+{
+	if (client->log.level < ATLS_LOG_VERBOSE || !tried->tried)
+		return;
+	bool seen = tried->seen;
+	const char *target = direct_way_target(client->direct);
+	const struct atls_log_about about = {
+		.event = "direct_refused",
+		.facts = seen ? certificate_facts(&tried->verdict) : json_object(),
+	};
+	json_object_set_new(about.facts, "target", atls_out_string(target));
+	json_object_set_new(about.facts, "reason", atls_out_string(tried->error.text));
+	if (seen)
+		json_object_set_new(
+			about.facts, "finding", json_string(atls_finding_word(tried->finding)));
+	if (tried->who[0])
+		json_object_set_new(about.facts, "who", atls_out_string(tried->who));
+	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
+		"direct way to %s not %s: %s%s%s%s%s; going on with ATLS", target,
+		tried->remembered ? "tried again" : "taken", tried->error.text,
+		seen ? "; finding: " : "", seen ? atls_finding_word(tried->finding) : "",
+		tried->who[0] ? ", by " : "", tried->who);
+}
+
 int client_fail(const struct client *client, struct atls_error *err)
 {
 	if (err->code == ATLS_E_USAGE)

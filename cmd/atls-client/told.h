@@ -2,6 +2,7 @@
 #ifndef ATLS_CLIENT_TOLD_H
 #define ATLS_CLIENT_TOLD_H
 
+#include "direct_way.h"
 #include "session.h"
 
 #include "trust/report.h"
@@ -23,6 +24,12 @@ char *inner_suite(const struct atls_engine *engine, char *text, size_t cap);
 /* The service's certificate as the inner session showed it, judged by the client's policy. */
 void inner_judge(const struct client *client, const struct atls_engine *engine,
 	struct atls_verdict *verdict);
+
+/* Under -v: that the direct way is taken (by a session of that number), or why it is not. Nothing
+ * where it was not asked for. */
+void tell_direct(const struct client *client, const struct atls_engine *engine,
+	const struct direct_tried *tried, unsigned number);
+void tell_not_direct(const struct client *client, const struct direct_tried *tried);
 
 /* Under -v: once a run, and once a session. */
 void tell_outer(struct client *client, struct atls_http_channel *channel);

@@ -7,7 +7,7 @@
 
 int url_read(struct client *client, struct atls_error *err)
 {
-	char *host = NULL, *path = NULL, *scheme = NULL;
+	char *host = NULL, *path = NULL, *scheme = NULL, *port = NULL;
 	CURLU *url = curl_url();
 	CURLUcode rc =
 		url ? curl_url_set(url, CURLUPART_URL, client->settings.url, CURLU_DEFAULT_SCHEME)
@@ -18,6 +18,8 @@ int url_read(struct client *client, struct atls_error *err)
 		rc = curl_url_get(url, CURLUPART_PATH, &path, 0);
 	if (!rc)
 		rc = curl_url_get(url, CURLUPART_SCHEME, &scheme, 0);
+	if (!rc)
+		rc = curl_url_get(url, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT);
 	if (rc) {
 		atls_error_set(err, ATLS_E_USAGE, "'%s' is not a URL (%s)", client->settings.url,
 			curl_url_strerror(rc));
@@ -29,10 +31,13 @@ int url_read(struct client *client, struct atls_error *err)
 		bool brackets = len > 2 && host[0] == '[';
 		client->host = brackets ? strndup(host + 1, len - 2) : strdup(host);
 		client->path_given = strcmp(path, "/") != 0;
+		if (strcmp(scheme, "https") == 0)
+			client->https_port = (unsigned)strtoul(port, NULL, 10);
 	}
 	curl_free(host);
 	curl_free(path);
 	curl_free(scheme);
+	curl_free(port);
 	curl_url_cleanup(url);
 	return err->code;
 }
