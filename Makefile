@@ -164,6 +164,7 @@ bench: ## throughput and latency beside those of peers, as a table
 	@$(MAKE) --no-print-directory -s -j2 all helpers
 	@tests/bench/bench.sh
 	@python3 tests/bench/dump.py
+	@tests/bench/probe.sh
 
 fuzz: ## FUZZ_RUNS (one million) executions of each fuzz target; findings in .build/fuzz/findings
 	@tests/setup.sh fuzz

@@ -62,6 +62,7 @@ struct filling {
 	const struct atls_roots *sieve;
 	bool sieve_is_public; /* else what is in it is added */
 	enum atls_origin origin;
+	struct atls_buf file; /* one for all of them: there may be many small ones */
 };
 
 static int take_root(void *ctx, const void *der, size_t len)
@@ -80,13 +81,12 @@ static int take_root(void *ctx, const void *der, size_t len)
 static int fill_from_file(struct filling *filling, const char *name)
 {
 	struct atls_error ignored = {0};
-	struct atls_buf buf;
+	struct atls_buf *file = &filling->file;
 
-	atls_buf_init(&buf, ATLS_FILE_MAX);
-	int rc = atls_file_read(&buf, "CA", name, &ignored);
-	rc = rc ? 0 : atls_pem_each(buf.mem + buf.head, buf.len, take_root, filling);
-	atls_buf_free(&buf);
-	return rc;
+	atls_buf_consume(file, file->len);
+	if (atls_file_read(file, "CA", name, &ignored))
+		return 0;
+	return atls_pem_each(file->mem + file->head, file->len, take_root, filling);
 }
 
 static int fill_from_dir(struct filling *filling, const char *name)
@@ -172,11 +172,15 @@ struct atls_roots *atls_store_load(const struct atls_store_files *files, struct 
 	const char *name = files->store ? files->store : system_bundle();
 	int rc = ATLS_E_MEMORY;
 
+	atls_buf_init(&sieve.file, ATLS_FILE_MAX);
+	atls_buf_init(&store.file, ATLS_FILE_MAX);
 	if (sieve.roots && store.roots)
 		rc = load_sieve(&sieve, files, err);
 	store.sieve_is_public = sieve.sieve_is_public;
 	if (!rc && name)
 		rc = fill(&store, name, err);
+	atls_buf_free(&sieve.file);
+	atls_buf_free(&store.file);
 	atls_roots_free(sieve.roots);
 	if (!rc)
 		return store.roots;

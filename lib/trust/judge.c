@@ -263,8 +263,11 @@ int atls_judge(const struct atls_expected *expected, const struct atls_sight *si
 		return 0;
 	}
 	int rc = import(&c);
-	if (!rc && atls_facts_read(&judgement->leaf, &sight->chain[0]) == ATLS_E_MEMORY)
-		rc = ATLS_E_MEMORY;
+	if (!rc)
+		rc = atls_facts_read(&judgement->leaf, &sight->chain[0]);
+	/* A key that cannot be read is nobody's. */
+	if (rc == ATLS_E_TLS)
+		judgement->faults |= ATLS_FAULT_MALFORMED;
 	if (!rc && c.sent.count) {
 		c.for_name = is_for_name(&c);
 		atls_judge_expectations(&c);
@@ -274,5 +277,5 @@ int atls_judge(const struct atls_expected *expected, const struct atls_sight *si
 		decide(judgement);
 	}
 	atls_chain_free(&c.chain);
-	return rc ? rc : c.out_of_memory ? ATLS_E_MEMORY : 0;
+	return rc == ATLS_E_MEMORY || c.out_of_memory ? ATLS_E_MEMORY : 0;
 }
