@@ -6,6 +6,8 @@ _atls_probe() {
         -f --file
         --parallel
         --depth
+        --atls
+        --cacert
         --canary
         --fetch
         --explain
@@ -58,6 +60,12 @@ _atls_probe() {
         ;;
     --depth)
         words=(quick auto full)
+        ;;
+    --atls)
+        mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+        ;;
+    --cacert)
+        compopt -o default
         ;;
     --canary)
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")

@@ -280,6 +280,36 @@ known() {
     [[ $output == *'known-key '* ]]
 }
 
+# ---- proof --------------------------------------------------------------------------------------
+
+# proof VERDICT FINDING OPTION...: by an ATLS service behind what the options lead to.
+proof() {
+    PROOF=$(probe --json --cacert "$CERTS/end-ca.pem" --atls https://service.test/ "${@:3}" || :)
+    is "$PROOF" "$1"
+    jq -e --arg finding "$2" '.evidence | map(select(.kind == "proof"))[0].seen | startswith($finding + ": ")' <<<"$PROOF"
+}
+
+@test "the service's own word, verified end to end" {
+    make_ca end-ca && make_cert end-ca end service.test
+    make_cert private-ca outer service.test
+    start_backend echo
+    SERVE_IDENTITY=end start_serve HTTPS_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/outer.pem" \
+        --outer-key "$CERTS/outer.key" --backend "$BACKEND"
+    # A private CA in front, and nobody between.
+    proof direct bound --connect-to "service.test:443:127.0.0.1:$HTTPS_PORT"
+    # An interceptor that every public root vouches for.
+    box_sslsplit "$HTTPS_PORT"
+    cat "$CERTS/public.pem" "$SSLSPLIT_CA" >"$DIR/roots.pem"
+    run -1 --separate-stderr "$ATLS_BIN/atls-probe" --json --store "$DIR/roots.pem" --public-roots "$DIR/roots.pem" \
+        --cacert "$CERTS/end-ca.pem" --atls https://service.test/ --connect-to "service.test:443:127.0.0.1:$SSLSPLIT_PORT"
+    jq -e '.anchor == "public" and .verdict == "intercepted"' <<<"$output"
+    proof_alone=$(jq -r '.evidence | map(select(.kind == "proof"))[0].weight' <<<"$output")
+    [[ $proof_alone == 1000 ]]
+    # No ATLS service there: no proof, and the rest stands.
+    run -0 --separate-stderr probe --atls https://service.test/ --connect-to "service.test:443:127.0.0.1:$ORIGIN_PORT"
+    [[ $stderr == *': no proof: '* ]]
+}
+
 # ---- what is written down -------------------------------------------------------------------------
 
 @test "the table of atls-probe(1) is what was found here" {

@@ -74,6 +74,23 @@ static int load_trust(struct run *run, struct atls_creds *creds, struct atls_err
 	return rc;
 }
 
+/* The inner session's own trust and the client that carries it. */
+static int load_proof(struct run *run, struct atls_creds *creds, struct atls_error *err)
+{
+	const struct atls_creds_files files = {
+		.cacert = run->settings.cacert, .system_trust = true};
+	int rc = atls_creds_load(creds, &files, err);
+
+	if (!rc)
+		rc = atls_creds_priorities(&run->inner_priorities, NULL, err);
+	if (rc)
+		return rc;
+	run->inner = (struct atls_policy){
+		.anchors = creds->anchors, .purpose = GNUTLS_KP_TLS_WWW_SERVER};
+	run->http = atls_http_client_new(run->base, err);
+	return run->http ? ATLS_OK : err->code;
+}
+
 static void set_way(struct run *run)
 {
 	const struct settings *settings = &run->settings;
@@ -90,7 +107,8 @@ static void set_way(struct run *run)
 	};
 }
 
-static int prepare(struct run *run, struct atls_creds *creds, struct atls_error *err)
+static int prepare(
+	struct run *run, struct atls_creds *creds, struct atls_creds *inner, struct atls_error *err)
 {
 	int rc = targets_gather(&run->targets, &run->settings, err);
 
@@ -113,16 +131,21 @@ static int prepare(struct run *run, struct atls_creds *creds, struct atls_error 
 	if (!run->base)
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
 	run->loop = atls_curl_loop_new(run->base, err);
-	return run->loop ? ATLS_OK : err->code;
+	if (!run->loop)
+		return err->code;
+	return run->settings.atls ? load_proof(run, inner, err) : ATLS_OK;
 }
 
 static void run_free(struct run *run)
 {
+	atls_http_client_free(run->http);
 	atls_curl_loop_free(run->loop);
 	if (run->base)
 		event_base_free(run->base);
 	atls_capture_close(run->capture);
 	memory_close(run->memory);
+	if (run->inner_priorities)
+		gnutls_priority_deinit(run->inner_priorities);
 	if (run->priorities)
 		gnutls_priority_deinit(run->priorities);
 	atls_issuers_free(run->issuers);
@@ -134,7 +157,7 @@ static void run_free(struct run *run)
 int main(int argc, char **argv)
 {
 	struct run run = {0};
-	struct atls_creds creds = {0};
+	struct atls_creds creds = {0}, inner = {0};
 	struct atls_error err = {0};
 	int code = ATLS_EXIT_OK;
 
@@ -147,7 +170,7 @@ int main(int argc, char **argv)
 		.level = run.settings.level,
 		.json = run.settings.log_json};
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	if (prepare(&run, &creds, &err)) {
+	if (prepare(&run, &creds, &inner, &err)) {
 		if (err.code == ATLS_E_USAGE)
 			atls_error_hint(&err, "see '%s --help'", run.log.tool);
 		atls_log_error(&run.log, &err);
@@ -156,6 +179,7 @@ int main(int argc, char **argv)
 		code = prober_run(&run);
 	}
 	run_free(&run);
+	atls_creds_free(&inner);
 	atls_creds_free(&creds);
 	curl_global_cleanup();
 	return code;

@@ -11,6 +11,8 @@ enum option {
 	OPT_FILE = 1,
 	OPT_PARALLEL,
 	OPT_DEPTH,
+	OPT_ATLS,
+	OPT_CACERT,
 	OPT_CANARY,
 	OPT_FETCH,
 	OPT_EXPLAIN,
@@ -53,6 +55,10 @@ static const struct atls_opt options[] = {
 		"targets that are under way at once (default: 64)", false},
 	{OPT_DEPTH, 0, "depth", "WORD", ATLS_OPT_CHOICE, "quick|auto|full",
 		"ask one handshake, more in doubt, or all (default: auto)", false},
+	{OPT_ATLS, 0, "atls", "URL", ATLS_OPT_HOST, NULL,
+		"prove it with the ATLS service there, a target as well", false},
+	{OPT_CACERT, 0, "cacert", "FILE", ATLS_OPT_FILE, NULL,
+		"with --atls: trust anchors of the inner session, PEM", false},
 	{OPT_CANARY, 0, "canary", "HOST[:PORT]", ATLS_OPT_HOST, NULL,
 		"unrelated public host: who vouches for that one here?", true},
 	{OPT_FETCH, 0, "fetch", NULL, ATLS_OPT_NONE, NULL,
@@ -125,7 +131,7 @@ static const char *libraries(char *text, size_t cap)
 
 const struct atls_tool atls_probe_tool = {
 	.name = "atls-probe",
-	.synopsis = "[OPTION]... TARGET...\n[OPTION]... -f FILE [TARGET]...",
+	.synopsis = "[OPTION]... TARGET...\n[OPTION]... -f FILE|--atls URL [TARGET]...",
 	.purpose =
 		"Find out whether somebody reads TLS on the way to a host, who, and how sure that "
 		"is.\nA TARGET is a URL, a host or HOST:PORT.",
@@ -272,6 +278,12 @@ static int apply_work(struct settings *s, int id, const char *value, struct atls
 			   : value[0] == 'a' ? DEPTH_AUTO
 					     : DEPTH_FULL;
 		return ATLS_OK;
+	case OPT_ATLS:
+		s->atls = value;
+		return ATLS_OK;
+	case OPT_CACERT:
+		s->cacert = value;
+		return ATLS_OK;
 	case OPT_CANARY:
 		return push(s->canaries, &s->canary_count, CANARIES_MAX, value, err);
 	case OPT_FETCH:
@@ -330,7 +342,9 @@ static const char *conflict(const struct settings *s)
 		return "--state goes with --watch";
 	if (s->save && s->watch_ms)
 		return "--save and --watch exclude each other";
-	if (!s->target_count && !s->file_count)
+	if (s->cacert && !s->atls)
+		return "--cacert goes with --atls";
+	if (!s->target_count && !s->file_count && !s->atls)
 		return "missing operand";
 	return NULL;
 }

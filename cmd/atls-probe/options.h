@@ -20,7 +20,8 @@ struct settings {
 	unsigned file_count;
 	const char *canaries[CANARIES_MAX];
 	unsigned canary_count;
-	struct atls_policy pins; /* of it, the pins */
+	struct atls_policy pins;   /* of it, the pins */
+	const char *atls, *cacert; /* the proof */
 	const char *expect_ca, *expect_issuer, *baseline, *known_keys;
 	const char *save, *issuers, *store, *public_roots;
 	const char *servername, *proxy, *interface, *tls_max;

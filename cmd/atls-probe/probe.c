@@ -50,6 +50,7 @@ int probe_exit_code(const struct probe *probe)
 /* What was seen besides the first handshake. */
 struct gathered {
 	struct atls_other invented, ways[LOOKS_MAX];
+	struct atls_proof proof;
 	struct atls_further further;
 };
 
@@ -59,6 +60,11 @@ static void gather(struct probe *probe, struct gathered *all)
 	all->further.ways = all->ways;
 	all->further.canaries = probe->run->canaries;
 	all->further.canary_count = probe->run->canary_count;
+	if (probe->proof && proof_error(probe->proof)->code == ATLS_OK) {
+		all->proof = (struct atls_proof){proof_finding(probe->proof),
+			proof_seen(probe->proof), proof_shown(probe->proof)};
+		all->further.proof = &all->proof;
+	}
 	for (unsigned i = 1; i < probe->look_count; i++) {
 		const struct look *look = &probe->looks[i];
 		const struct atls_sight sight = atls_shown_sight(&look->shown);
@@ -254,12 +260,50 @@ static void look_further(struct probe *probe)
 		finish(probe);
 }
 
+static void proof_done(void *ctx, struct proof *proof)
+{
+	struct probe *probe = ctx;
+	const struct atls_error *failed = proof_error(proof);
+
+	if (failed->code)
+		atls_log(&probe->run->log, ATLS_LOG_NOTICE, "%s: no proof: %s", probe->target->text,
+			failed->text);
+	look_further(probe);
+}
+
+static bool begin_proof(struct probe *probe)
+{
+	struct run *run = probe->run;
+	struct atls_error err = {0};
+
+	if (!probe->target->proof || probe->late)
+		return false;
+	probe->inner = run->inner;
+	probe->inner.name = probe->target->host;
+	const struct proof_config config = {
+		.http = run->http,
+		.url = probe->target->text,
+		.host = probe->target->host,
+		.policy = &probe->inner,
+		.credentials = run->credentials,
+		.priorities = run->inner_priorities,
+		.max_ms = (int64_t)run->settings.connect_ms,
+		.done = proof_done,
+		.ctx = probe,
+	};
+	probe->proof = proof_start(run, &config, &err);
+	if (!probe->proof)
+		atls_log_error(&run->log, &err);
+	return probe->proof != NULL;
+}
+
 static void completed(void *ctx)
 {
 	struct probe *probe = ctx;
 
 	probe->completed = true;
-	look_further(probe);
+	if (!begin_proof(probe))
+		look_further(probe);
 }
 
 static void look_done(void *ctx, struct look *look)
@@ -290,6 +334,9 @@ static void on_limit(evutil_socket_t fd, short what, void *ctx)
 	probe->late = true;
 	if (probe->looks[0].busy) {
 		look_stop(&probe->looks[0], &why);
+	} else if (probe->proof && probe->busy == 0) {
+		/* Its own deadline ends it. */
+		return;
 	} else if (!probe->completed) {
 		atls_fetch_free(probe->complete.fetch);
 		probe->complete.fetch = NULL;
@@ -336,6 +383,7 @@ void probe_free(struct probe *probe)
 		curl_slist_free_all(probe->ways[i]);
 	}
 	complete_free(&probe->complete);
+	proof_free(probe->proof);
 	if (probe->limit)
 		event_free(probe->limit);
 	free(probe);

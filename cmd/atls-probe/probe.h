@@ -4,6 +4,7 @@
 
 #include "complete.h"
 #include "look.h"
+#include "proof.h"
 
 #include <sys/queue.h>
 
@@ -22,6 +23,8 @@ struct probe {
 	unsigned look_count;
 	struct complete complete;
 	bool completed;
+	struct proof *proof; /* null: none was wanted, or begun */
+	struct atls_policy inner;
 	bool late; /* --max-time is over: nothing more is asked */
 	char invented[ATLS_NAME_TEXT];
 	char addresses[LOOKS_MAX][64]; /* "::ADDRESS:PORT" for --connect-to */

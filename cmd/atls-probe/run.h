@@ -7,6 +7,7 @@
 
 #include "cli/capture.h"
 #include "net/http_ask.h"
+#include "net/http_client.h"
 #include "trust/judge.h"
 
 struct memory;
@@ -22,6 +23,9 @@ struct run {
 	struct atls_expected expected; /* without what each target has of its own */
 	struct atls_roots *roots;
 	struct atls_issuers *issuers;
+	struct atls_http_client *http; /* of the proof; null without --atls */
+	struct atls_policy inner;
+	gnutls_priority_t inner_priorities;
 	struct memory *memory; /* baselines and known keys */
 	struct atls_capture *capture;
 	struct atls_other canaries[CANARIES_MAX]; /* those that were reached */

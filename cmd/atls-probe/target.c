@@ -142,6 +142,8 @@ int targets_gather(struct targets *targets, const struct settings *settings, str
 			     : add(targets, settings->targets[i], err);
 	for (unsigned i = 0; !rc && i < settings->file_count; i++)
 		rc = add_file(targets, settings->files[i], err);
+	if (!rc && settings->atls && (rc = add(targets, settings->atls, err)) == ATLS_OK)
+		targets->target[targets->count - 1].proof = true;
 	if (!rc && targets->count == 0)
 		rc = atls_error_set(err, ATLS_E_USAGE, "there is no target");
 	return rc;

@@ -10,6 +10,7 @@ struct target {
 	char *text; /* as it was written */
 	char *host; /* a name, or an address without brackets */
 	unsigned port;
+	bool proof; /* by --atls */
 };
 
 struct targets {

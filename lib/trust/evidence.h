@@ -10,6 +10,7 @@
 #define ATLS_SCORE_DIRECT      (-50)
 
 enum atls_evidence_kind {
+	ATLS_EV_PROOF,     /* --atls: the service itself says what it shows */
 	ATLS_EV_TRUST,     /* where the chain leads */
 	ATLS_EV_IMPOSTOR,  /* an issuer with a public CA's name, and not its key */
 	ATLS_EV_CA,        /* --expect-ca */
@@ -33,6 +34,8 @@ enum atls_evidence_kind {
 
 /* The weights. None of those below "beyond the chain" decides alone. */
 enum {
+	ATLS_W_PROOF_DIRECT = -1000,
+	ATLS_W_PROOF_OTHER = 1000,
 	ATLS_W_PUBLIC = -100,
 	ATLS_W_PUBLIC_OTHER_NAME = -30, /* a public CA vouches, but for somebody else */
 	ATLS_W_ADDED = 100,

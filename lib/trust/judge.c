@@ -20,6 +20,7 @@ const char *atls_finding_word(enum atls_finding finding)
 const char *atls_evidence_word(enum atls_evidence_kind kind)
 {
 	static const char *const words[ATLS_EV_KINDS] = {
+		[ATLS_EV_PROOF] = "proof",
 		[ATLS_EV_TRUST] = "trust",
 		[ATLS_EV_IMPOSTOR] = "impostor",
 		[ATLS_EV_CA] = "expect-ca",

@@ -12,6 +12,7 @@
 #include "trust/evidence.h"
 #include "trust/facts.h"
 #include "trust/known_issuers.h"
+#include "trust/report.h"
 #include "trust/roots.h"
 
 enum atls_finding { ATLS_UNDECIDED, ATLS_DIRECT, ATLS_INTERCEPTED };
@@ -63,6 +64,13 @@ struct atls_http_sight {
 	char location[ATLS_HEADER_TEXT];
 };
 
+/* What the service said through a session that is verified end to end. */
+struct atls_proof {
+	enum atls_report_finding finding;
+	const struct atls_report_seen *seen;
+	const struct atls_report_shown *shown;
+};
+
 /* What was seen besides. */
 struct atls_further {
 	const struct atls_other *invented; /* a name that nobody has, at the same address */
@@ -71,6 +79,7 @@ struct atls_further {
 	const struct atls_other *ways; /* the same name by other ways */
 	unsigned way_count;
 	const struct atls_http_sight *http;
+	const struct atls_proof *proof;
 };
 
 /* Where the chain leads. */

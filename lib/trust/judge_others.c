@@ -239,8 +239,45 @@ static void judge_portal(struct atls_case *c)
 	atls_case_wanted(told, "no redirect to another host (log in to the network first)");
 }
 
+/* ---- proof --------------------------------------------------------------------------------------
+ */
+
+/* Beyond doubt, whatever else was seen; a service that does not know its front proves nothing. */
+static void judge_proof(struct atls_case *c)
+{
+	const struct atls_proof *proof = c->further->proof;
+	char seen[ATLS_FINGERPRINT_TEXT] = "none", real[ATLS_FINGERPRINT_TEXT] = "unknown";
+
+	if (!proof)
+		return;
+	const struct atls_report_chain *chain =
+		proof->shown->front_count ? &proof->shown->fronts[0] : &proof->shown->own;
+	/* It speaks of the connection that carried it, which may have gone another way. */
+	bool same = c->sight->count && proof->seen->chain.count &&
+		    c->sight->chain[0].size == proof->seen->chain.der[0].size &&
+		    memcmp(c->sight->chain[0].data, proof->seen->chain.der[0].data,
+			    c->sight->chain[0].size) == 0;
+	bool clean = same &&
+		     (proof->finding == ATLS_REPORT_EQUAL || proof->finding == ATLS_REPORT_BOUND);
+	int weight = clean                                        ? ATLS_W_PROOF_DIRECT
+		     : atls_report_is_intercepted(proof->finding) ? ATLS_W_PROOF_OTHER
+								  : 0;
+	if (proof->seen->chain.count)
+		atls_report_fingerprint(&proof->seen->chain.der[0], seen);
+	if (chain->count)
+		atls_report_fingerprint(&chain->der[0], real);
+	/* Who the service is, it said end to end: nobody has to vouch for its certificate. */
+	if (clean)
+		c->judgement->faults &= ~(unsigned)(ATLS_FAULT_UNTRUSTED | ATLS_FAULT_SELF_SIGNED |
+						    ATLS_FAULT_INCOMPLETE);
+	struct atls_evidence *told = atls_case_add(c, ATLS_EV_PROOF, weight, "%s: %s; SHA-256 %s",
+		atls_report_word(proof->finding), atls_report_sentence(proof->finding), seen);
+	atls_case_wanted(told, "what the service shows, SHA-256 %s", real);
+}
+
 void atls_judge_others(struct atls_case *c)
 {
+	judge_proof(c);
 	judge_invented(c);
 	judge_canaries(c);
 	judge_ways(c);
