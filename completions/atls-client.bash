@@ -33,6 +33,7 @@ _atls_client() {
         --interface
         -4 --ipv4
         -6 --ipv6
+        --carriage
         --encoding
         --body-size
         --idle-poll
@@ -120,6 +121,9 @@ _atls_client() {
         ;;
     --interface)
         :
+        ;;
+    --carriage)
+        words=(auto stream base)
         ;;
     --encoding)
         words=(auto json octet-stream atls)

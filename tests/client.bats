@@ -118,7 +118,7 @@ refuses() {
 
 @test "an alert in the handshake" {
     start_peer --misbehave alert:1
-    refuses 4 client "$PEER" -- \
+    refuses 4 client --carriage base "$PEER" -- \
         'atls-client: inner TLS: the peer ended the session with alert handshake_failure (40)'
 }
 
@@ -224,7 +224,7 @@ refuses() {
     refuses 3 client "$PEER" -- 'atls-client: HTTP: status 429, try again later'
     stop peer
     start_peer --misbehave lose-answer:1
-    refuses 3 client "$PEER" -- 'atls-client: HTTP: the connection was closed without an answer (*' 'hint: *'
+    refuses 3 client --carriage base "$PEER" -- 'atls-client: HTTP: the connection was closed without an answer (*' 'hint: *'
 }
 
 @test "400 and 415 from a server that takes nothing" {
@@ -244,7 +244,7 @@ refuses() {
     local encoding
     for encoding in json octet-stream auto; do
         start_peer --misbehave 422-after:3 -v --app hash
-        carry 5 /dev/stdin "$DIR/out" client --body-size 1k --encoding $encoding "$PEER" <"$BIG"
+        carry 5 /dev/stdin "$DIR/out" client --carriage base --body-size 1k --encoding $encoding "$PEER" <"$BIG"
         [[ ! -s $DIR/out ]]
         only_said 'atls-client: protocol: status 422: the service does not know this session (any more)'
         [[ $(grep -c '"POST /.* 422 ' "$DIR/peer.log") == 3 ]]
@@ -267,14 +267,14 @@ refuses() {
 
 @test "5xx in a session: again, until --resume-timeout" {
     start_peer --misbehave status-after:3:503
-    carry 3 "$BIG" "$DIR/out" client -v --resume-timeout 0.5 "$PEER"
+    carry 3 "$BIG" "$DIR/out" client --carriage base -v --resume-timeout 0.5 "$PEER"
     said 'atls-client: session 1: an exchange was lost: HTTP: status 503' 'atls-client: HTTP: status 503'
     unsaid '*status 5* instead*'
 }
 
 @test "Retry-After is heeded" {
     start_peer --misbehave status-after:3:429 --retry-after 1 -v
-    carry 3 "$BIG" "$DIR/out" client -v --resume-timeout 0.9 "$PEER"
+    carry 3 "$BIG" "$DIR/out" client --carriage base -v --resume-timeout 0.9 "$PEER"
     said 'atls-client: HTTP: status 429, try again later'
     [[ $(grep -c '" 429 ' "$DIR/peer.log") == 2 ]] # at once, and 1 s later, when the time was over
 }
@@ -286,7 +286,7 @@ refuses() {
     kill -KILL "$(pid_of serve)"
     wait_exit client
     [[ $STOP_STATUS == 3 ]]
-    grep -qx 'atls-client: connection: it could not be made (.*' "$DIR/client.log"
+    grep -qx 'atls-client: connection: lost, and not found again within .*; the last failure: connection: it could not be made (.*' "$DIR/client.log"
 }
 
 @test "a stream that is cut: never exit code 0" {
@@ -315,11 +315,11 @@ refuses() {
 
 @test "no session in the first answer: auto tries json, json gives up" {
     start_peer --misbehave no-session
-    refuses 5 client --encoding json "$PEER" -- \
+    refuses 5 client --carriage base --encoding json "$PEER" -- \
         "atls-client: protocol: the first answer names no session: it has no member 'session'"
-    refuses 5 client --encoding atls "$PEER" -- \
+    refuses 5 client --carriage base --encoding atls "$PEER" -- \
         'atls-client: protocol: the first answer names no session: it has no cookie'
-    run -5 --separate-stderr client -v "$PEER" <<<words
+    run -5 --separate-stderr client --carriage base -v "$PEER" <<<words
     said 'atls-client: session 1: encoding atls cannot work here: protocol: the first answer names no session: it has no cookie; going on with json' \
         "atls-client: protocol: the first answer names no session: it has no member 'session'"
 }
@@ -334,22 +334,22 @@ refuses() {
 
 @test "auto: a server that takes json only" {
     start_peer --encodings json
-    carry 0 "$BIG" "$DIR/out" client -v "$PEER"
+    carry 0 "$BIG" "$DIR/out" client --carriage base -v "$PEER"
     same "$BIG" "$DIR/out"
     said 'atls-client: session 1: encoding atls cannot work here: HTTP: status 415: *; going on with json'
-    run -0 --separate-stderr client "$PEER" <<<words
+    run -0 --separate-stderr client --carriage base "$PEER" <<<words
     [[ $output == words && $stderr == '' ]]
-    refuses 5 client --encoding atls "$PEER" -- 'atls-client: HTTP: status 415: *'
+    refuses 5 client --carriage base --encoding atls "$PEER" -- 'atls-client: HTTP: status 415: *'
 }
 
 @test "auto: a way that knows only the path of json" {
     start_peer -v
-    carry 0 "$BIG" "$DIR/out" client -v "$PEER"
+    carry 0 "$BIG" "$DIR/out" client --carriage base -v "$PEER"
     grep -q '"POST /\.well-known/atls HTTP/1.1" 200' "$DIR/peer.log"
     grep -q '"POST /atls ' "$DIR/peer.log" && false
-    carry 0 "$BIG" "$DIR/out" client -v --encoding json "$PEER/.well-known/atls"
+    carry 0 "$BIG" "$DIR/out" client --carriage base -v --encoding json "$PEER/.well-known/atls"
     grep -q '"POST /atls ' "$DIR/peer.log" && false
-    carry 0 "$BIG" "$DIR/out" client -v --encoding json "$PEER"
+    carry 0 "$BIG" "$DIR/out" client --carriage base -v --encoding json "$PEER"
     grep -q '"POST /atls HTTP/1.1" 200' "$DIR/peer.log"
     no_violations
 }

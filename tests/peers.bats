@@ -73,7 +73,7 @@ peer_with_serve() { # ENCODING TLS OPTION...
 
 @test "a strict server of draft -00 finds no fault with the client's JSON" {
     start_peer --encodings json --strict-json
-    carry 0 "$SHORT" "$DIR/out" client --encoding json "$PEER"
+    carry 0 "$SHORT" "$DIR/out" client --carriage base --encoding json "$PEER"
     same "$SHORT" "$DIR/out"
     no_violations
 }
@@ -170,7 +170,7 @@ peer_with_serve() { # ENCODING TLS OPTION...
     for encoding in json octet-stream atls; do
         for tls in 1.2 1.3; do
             start_peer -v
-            run -0 --separate-stderr client -vv --encoding $encoding --tls-max $tls "$PEER" <<<words
+            run -0 --separate-stderr client -vv --carriage base --encoding $encoding --tls-max $tls "$PEER" <<<words
             [[ $output == words ]]
             [[ $(grep -c '"POST /' "$DIR/peer.log") == $([[ $tls == 1.2 ]] && echo 3 || echo 2) ]]
             [[ $(grep -c ': sending ' <<<"$stderr") == $([[ $tls == 1.2 ]] && echo 3 || echo 2) ]]

@@ -25,7 +25,7 @@ bodies() {
 @test "--report: a line for a session that went well, and for one that did not" {
     start_service echo
     run -0 --separate-stderr client --report "$DIR/report" "$SERVICE" <"$IN"
-    jq -e '.schema == "atls-client-report/1" and .ok and .carriage == "base" and .bytes_up == 6 and
+    jq -e '.schema == "atls-client-report/1" and .ok and .carriage == "stream" and .bytes_up == 6 and
         .bytes_down == 6 and .exchanges >= 2 and .inner.valid and .encoding == "atls"
         and .handshake_ms >= 0 and (has("outer") | not)' "$DIR/report"
     carry 4 "$IN" "$DIR/out" bare_client --cacert "$CERTS/ca.pem" --servername other.test --report "$DIR/report" "$SERVICE"

@@ -44,6 +44,9 @@ static void gather_carriage(
 	const struct session_facts facts = session_facts(session);
 	snprintf(found->url, sizeof found->url, "%s", facts.url);
 	found->encoding = facts.codec->name;
+	found->carriage = facts.carriage;
+	found->streams = facts.streams;
+	found->path = facts.path;
 	found->exchanges = facts.exchanges;
 	found->http = atls_http_version(facts.channel);
 	found->outer_seen = outer_judge(client, facts.channel, &found->outer, found->outer_sentence,
@@ -127,6 +130,19 @@ static json_t *json_tried(const struct finding *found)
 	return object;
 }
 
+/* What stream carriage learned of the way. */
+static json_t *json_path(const struct atls_stream_facts *path)
+{
+	json_t *object = json_pack("{s:b, s:I, s:i, s:I, s:I, s:I}", "header_stripped",
+		path->in_body, "requests_lost", (json_int_t)path->lost, "requests_at_once",
+		(int)path->inflight, "body_max", (json_int_t)path->body_max, "bytes_acknowledged",
+		(json_int_t)path->acked, "bytes_unacknowledged",
+		(json_int_t)(path->said - path->acked));
+	if (path->cut_ms)
+		json_object_set_new(object, "poll_cut_ms", json_integer(path->cut_ms));
+	return object;
+}
+
 json_t *finding_json(const struct finding *found, const char *schema)
 {
 	json_t *root = json_pack("{s:s, s:o, s:b, s:s, s:s, s:I}", "schema", schema, "url",
@@ -136,6 +152,11 @@ json_t *finding_json(const struct finding *found, const char *schema)
 	json_object_set_new(root, "way", json_string(found->direct ? "direct" : "atls"));
 	if (found->target[0])
 		json_object_set_new(root, "direct", json_tried(found));
+	if (found->direct || found->carriage)
+		json_object_set_new(
+			root, "carriage", json_string(found->direct ? "none" : found->carriage));
+	if (found->streams)
+		json_object_set_new(root, "path", json_path(&found->path));
 	if (found->outer_seen)
 		json_object_set_new(root, "outer", json_certificate(&found->outer));
 	if (found->inner_seen) {
@@ -175,7 +196,6 @@ static void add_chain(json_t *root, const char *key, const struct atls_report_ch
 void report_write(struct client *client, const struct finding *found, const struct traffic *traffic)
 {
 	json_t *root = finding_json(found, "atls-client-report/1");
-	json_object_set_new(root, "carriage", json_string(found->direct ? "none" : "base"));
 	if (found->tried.chain.count)
 		json_object_set_new(json_object_get(json_object_get(root, "direct"), "certificate"),
 			"chain", atls_report_chain_json(&found->tried.chain));

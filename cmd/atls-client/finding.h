@@ -17,6 +17,9 @@ struct finding {
 	struct direct_tried tried;
 	char target[DIRECT_TARGET_TEXT];
 	const char *encoding;
+	const char *carriage;
+	bool streams;                  /* stream carriage... */
+	struct atls_stream_facts path; /* ...and what it found */
 	unsigned long long exchanges;
 	const char *http;
 	bool unchecked; /* --insecure-inner */

@@ -9,6 +9,8 @@
 
 #define FORWARDS_MAX 64
 
+enum carriage { CARRIAGE_AUTO, CARRIAGE_STREAM, CARRIAGE_BASE };
+
 extern const struct atls_tool atls_client_tool;
 
 /* What the command line said, with defaults filled in. */
@@ -53,6 +55,7 @@ struct settings {
 	struct curl_slist *connect_to;
 	long ip_version;
 
+	enum carriage carriage;
 	int encoding; /* enum atls_encoding, or -1: auto */
 	uint64_t body_size;
 	uint64_t idle_poll_ms;

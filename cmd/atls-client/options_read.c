@@ -158,9 +158,22 @@ static int apply_way(struct settings *s, int id, const char *value, struct atls_
 	}
 }
 
+static enum carriage carriage_named(const char *name)
+{
+	static const char *const names[] = {
+		[CARRIAGE_AUTO] = "auto", [CARRIAGE_STREAM] = "stream", [CARRIAGE_BASE] = "base"};
+	unsigned i = CARRIAGE_BASE;
+	while (i != CARRIAGE_AUTO && strcmp(name, names[i]) != 0)
+		i--;
+	return (enum carriage)i;
+}
+
 static int apply_carriage(struct settings *s, int id, const char *value, struct atls_error *err)
 {
 	switch (id) {
+	case OPT_CARRIAGE:
+		s->carriage = carriage_named(value);
+		return ATLS_OK;
 	case OPT_ENCODING:
 		s->encoding = atls_encoding_by_name(value);
 		return ATLS_OK;

@@ -147,8 +147,7 @@ bool route_heard(const struct route *route)
 {
 	if (route->direct)
 		return direct_accepted(route->direct);
-	const struct session_facts facts = session_facts(route->session);
-	return facts.in_engine > 1 && !(atls_engine_state(facts.engine) & ATLS_HAVE_OUTPUT);
+	return session_facts(route->session).heard;
 }
 
 const struct session *route_session(const struct route *route)

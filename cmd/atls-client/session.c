@@ -1,6 +1,7 @@
 #include "session_impl.h"
 
 #include "outer_report.h"
+#include "told.h"
 #include "url.h"
 
 #include "core/err.h"
@@ -32,17 +33,17 @@ void session_fail_memory(struct session *session)
 	session_end(session, &err);
 }
 
-void session_capture(const struct session *session, bool down, long status, const char *type,
+void session_capture(const struct lane *lane, bool down, long status, const char *type,
 	const void *bytes, size_t len)
 {
 	char name[16];
-	snprintf(name, sizeof name, "%u", session->number);
+	snprintf(name, sizeof name, "%u", lane->session->number);
 	const struct atls_capture_body about = {.session = name,
-		.request = session->requests,
+		.request = lane->request,
 		.down = down,
 		.content_type = type,
 		.status = status};
-	atls_capture_write(session->client->capture, &about, bytes, len);
+	atls_capture_write(lane->session->client->capture, &about, bytes, len);
 }
 
 void session_log(const struct session *session, enum atls_log_level level, const char *event,
@@ -60,31 +61,60 @@ void session_log(const struct session *session, enum atls_log_level level, const
 	atls_log_event(&session->client->log, level, &about, "session %s: %s", name, text);
 }
 
-/* The body is a copy: the engine's output may move while the request is under way. */
-static void send_body(struct session *session, const uint8_t *bytes, size_t len)
+void session_post(struct session *session, struct lane *lane, const void *bytes, size_t len,
+	const char *line, long stall_s)
 {
-	size_t size = session->course.codec->encoded_size(session->course.id, NULL, len);
-	uint8_t *body = malloc(size ? size : 1);
-	free(session->body);
-	session->body = body;
-	session->sent_at = atls_now_ms();
-	session->requests++;
-	session_log(session, ATLS_LOG_DEBUG, "request", "sending %zu TLS bytes", len);
-	if (body)
-		size = session->course.codec->encode(
-			session->course.id, NULL, len ? bytes : (const uint8_t *)"", len, body);
-	if (body)
-		session_capture(session, false, 0, session->course.codec->content_type, body, size);
-	if (!body ||
-		atls_http_post(session->channel, session->course.codec->content_type, body, size))
+	lane->codec = session->course.codec;
+	lane->sent_at = atls_now_ms();
+	lane->request = ++session->requests;
+	lane->received = 0;
+	session_capture(lane, false, 0, lane->codec->content_type, bytes, len);
+	atls_http_channel_next(
+		lane->channel, line, stall_s ? stall_s : session->client->way.stall_s);
+	if (atls_http_post(lane->channel, lane->codec->content_type, bytes, len))
 		session_fail_memory(session);
+	else
+		lane->busy = true;
+}
+
+static void lane_clear(struct lane *lane)
+{
+	lane->busy = false;
+	free(lane->body);
+	lane->body = NULL;
+	atls_block_release(lane->block);
+	lane->block = NULL;
+}
+
+void session_answered(void *ctx, struct atls_http_answer *answer)
+{
+	struct lane *lane = ctx;
+	struct session *session = lane->session;
+	lane_clear(lane);
+	if (session->over)
+		return;
+	session_log(session, ATLS_LOG_DEBUG, "answer", "status %ld with %zu bytes after %lld ms",
+		answer->status, answer->len, (long long)(atls_now_ms() - lane->sent_at));
+	if (answer->status)
+		session_capture(lane, true, answer->status, answer->content_type, answer->body,
+			answer->len);
+	tell_outer(session->client, lane->channel);
+	(session->stream ? stream_answered : base_answered)(lane, answer);
+}
+
+/* A report goes by one connection, and so in base carriage. */
+static bool wants_stream(const struct session *session)
+{
+	const struct client *client = session->client;
+	return client->settings.carriage != CARRIAGE_BASE && !client->base_only &&
+	       !session->reporting;
 }
 
 /* After the report's inner session the owner's begins, on the same connection if that lives. */
 static void go_on(struct session *session)
 {
 	struct atls_error err = {0};
-	if (session_begin(session, &err))
+	if (session_begin(session, wants_stream(session), &err))
 		session_end(session, &err);
 	else
 		session_step(session);
@@ -105,7 +135,7 @@ void session_done(struct session *session)
 /* Some refuse a protocol that they do not know by an alert (RFC 7301 section 3.2); and one that
  * goes wrong is no reason to do without the owner's session, which will find out what is the
  * matter. */
-static void session_failed(struct session *session)
+void session_failed(struct session *session)
 {
 	const struct atls_error *err = atls_engine_error(session->course.engine);
 	bool untaken = gnutls_alert_get(atls_engine_session(session->course.engine)) ==
@@ -129,8 +159,8 @@ static void report_step(struct session *session)
 	if (!(atls_engine_state(session->course.engine) & ATLS_ESTABLISHED))
 		return;
 	if (atls_report_selected(session->course.engine)) {
-		outer_report_step(
-			session->report, session->client, session->course.engine, session->channel);
+		outer_report_step(session->report, session->client, session->course.engine,
+			session->lanes[0].channel);
 		return;
 	}
 	session->reporting = false;
@@ -138,28 +168,29 @@ static void report_step(struct session *session)
 	outer_report_tell(session->report, session);
 }
 
-/* Does what the carriage wants next. */
 void session_carry(struct session *session)
 {
-	int64_t now = atls_now_ms();
-	int64_t at;
-	size_t len = 0;
-	const uint8_t *bytes = NULL;
-	switch (atls_base_next(&session->course.base, now, &bytes, &len, &at)) {
-	case ATLS_BASE_SEND:
-		send_body(session, bytes, len);
-		break;
-	case ATLS_BASE_WAIT:
-		if (at != INT64_MAX)
-			atls_timer_set(session->timer, at - now);
-		break;
-	case ATLS_BASE_DONE:
-		if (!session->stopping && atls_engine_error(session->course.engine)->code)
-			session_failed(session);
-		else
-			session_done(session);
-		break;
-	}
+	(session->stream ? stream_carry : base_carry)(session);
+}
+
+int session_keep_id(struct session *session, const struct atls_body *body)
+{
+	if (session->course.id || !session->course.codec->session_in_body)
+		return ATLS_OK;
+	session->course.id = strndup(body->session, body->session_len);
+	return session->course.id ? ATLS_OK : ATLS_E_MEMORY;
+}
+
+void session_note_established(struct session *session)
+{
+	if (session->told || session->reporting ||
+		!(atls_engine_state(session->course.engine) & ATLS_ESTABLISHED))
+		return;
+	session->told = true;
+	session->stood = atls_now_ms();
+	if (!session->stopping)
+		event_del(session->deadline);
+	tell_inner(session->client, session, session->number);
 }
 
 /* Lets the owner read and write, then goes on with the carriage. */
@@ -179,7 +210,8 @@ void session_step(struct session *session)
 	}
 	session_carry(session);
 	/* The peer's end is awaited, so that no session is left there: until the deadline. */
-	if (session->stopping && !session->over && !session->course.base.outstanding &&
+	if (session->stopping && !session->over && !session->stream &&
+		!session->course.base.outstanding &&
 		!(atls_engine_state(session->course.engine) & ATLS_HAVE_OUTPUT) &&
 		(atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED))
 		session_end(session, NULL);
@@ -212,7 +244,14 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 	session_end(session, &err);
 }
 
-int session_begin(struct session *session, struct atls_error *err)
+/* One body is on its way while the next is made. */
+static size_t output_max(const struct settings *settings)
+{
+	size_t two = 2 * (size_t)settings->body_size;
+	return two > ATLS_OUTPUT_MAX ? two : ATLS_OUTPUT_MAX;
+}
+
+int session_begin(struct session *session, bool stream, struct atls_error *err)
 {
 	struct client *client = session->client;
 	const struct settings *settings = &client->settings;
@@ -226,9 +265,8 @@ int session_begin(struct session *session, struct atls_error *err)
 		.server_name = client->name,
 		.verify = atls_policy_verify,
 		.verify_ctx = &client->policy,
-		.output_max = 2 * (size_t)settings->body_size > ATLS_OUTPUT_MAX
-				      ? 2 * (size_t)settings->body_size
-				      : ATLS_OUTPUT_MAX,
+		.input_max = stream ? ATLS_STREAM_WINDOW_MAX + ATLS_INPUT_MAX : 0,
+		.output_max = output_max(settings),
 		.protocols = report_protocols,
 		.protocol_count = session->reporting,
 	};
@@ -249,8 +287,14 @@ int session_begin(struct session *session, struct atls_error *err)
 	};
 	session->exchanges_before = session->course.base.exchanges;
 	atls_course_begin(&session->course, engine, &limits, atls_now_ms());
-	atls_http_channel_forget(session->channel);
-	if (!session->url || atls_http_channel_url(session->channel, session->url))
+	atls_stream_client_free(session->stream);
+	session->stream = NULL;
+	if (stream && stream_begin(session, err))
+		return ATLS_E_MEMORY;
+	struct atls_http_channel *channel = session->lanes[0].channel;
+	atls_http_channel_forget(channel);
+	session->tries = 0;
+	if (!session->url || atls_http_channel_url(channel, session->url))
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a URL");
 	return ATLS_OK;
 }
@@ -269,13 +313,17 @@ struct session *session_new(struct client *client, const struct session_events *
 	session->number = ++client->numbers;
 	session->timer = event_new(client->base, -1, 0, on_timer, session);
 	session->deadline = event_new(client->base, -1, 0, on_deadline, session);
-	session->channel =
-		atls_http_channel_new(client->http, &client->way, session_answered, session, err);
-	atls_course_init(&session->course, client->settings.encoding);
+	session->lanes[0].session = session;
+	session->lanes[0].channel = atls_http_channel_new(
+		client->http, &client->way, session_answered, &session->lanes[0], err);
 	session->reporting = client->settings.report_outer;
 	session->report = session->reporting ? outer_report_new() : NULL;
-	if (!session->timer || !session->deadline || !session->channel ||
-		(session->reporting && !session->report) || session_begin(session, err)) {
+	bool stream = wants_stream(session);
+	bool json = client->settings.encoding < 0 && client->base_json;
+	atls_course_init(&session->course, json ? ATLS_JSON : client->settings.encoding);
+	session->course.may_change = session->course.may_change && !stream;
+	if (!session->timer || !session->deadline || !session->lanes[0].channel ||
+		(session->reporting && !session->report) || session_begin(session, stream, err)) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for a session");
 		session_free(session);
 		return NULL;
@@ -288,7 +336,11 @@ void session_free(struct session *session)
 {
 	if (!session)
 		return;
-	atls_http_channel_free(session->channel);
+	for (unsigned i = 0; i < ATLS_STREAM_INFLIGHT_MAX; i++) {
+		atls_http_channel_free(session->lanes[i].channel);
+		lane_clear(&session->lanes[i]);
+	}
+	atls_stream_client_free(session->stream);
 	atls_course_free(&session->course);
 	outer_report_free(session->report);
 	if (session->timer)
@@ -296,7 +348,6 @@ void session_free(struct session *session)
 	if (session->deadline)
 		event_free(session->deadline);
 	free(session->url);
-	free(session->body);
 	free(session);
 }
 
@@ -323,19 +374,42 @@ void session_abort(struct session *session, const struct atls_error *err)
 
 ssize_t session_write(struct session *session, const void *data, size_t len)
 {
-	return session->reporting ? ATLS_E_AGAIN : atls_course_write(&session->course, data, len);
+	if (session->reporting)
+		return ATLS_E_AGAIN;
+	if (session->stream)
+		return atls_engine_write(session->course.engine, data, len);
+	return atls_course_write(&session->course, data, len);
+}
+
+/* Whether the service has all that was said so far, and answered to it. */
+static bool is_heard(const struct session *session)
+{
+	const uint8_t *bytes;
+	if (atls_engine_output(session->course.engine, &bytes))
+		return false;
+	if (!session->stream)
+		return session->course.base.exchanges - session->exchanges_before > 1;
+	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
+	return facts.exchanges > 1 && facts.acked == facts.said;
 }
 
 struct session_facts session_facts(const struct session *session)
 {
-	return (struct session_facts){
+	struct session_facts facts = {
 		.engine = session->course.engine,
-		.channel = session->channel,
+		.channel = session->lanes[0].channel,
 		.codec = session->course.codec,
+		.carriage = session->stream ? "stream" : "base",
+		.streams = session->stream != NULL,
 		.url = session->url,
+		.heard = is_heard(session),
 		.exchanges = session->course.base.exchanges,
-		.in_engine = session->course.base.exchanges - session->exchanges_before,
 		.report = session->report,
 		.handshake_ms = session->stood ? session->stood - session->began : -1,
 	};
+	if (session->stream) {
+		facts.path = atls_stream_client_facts(session->stream);
+		facts.exchanges += facts.path.exchanges;
+	}
+	return facts;
 }

@@ -5,6 +5,7 @@
 #include "options.h"
 
 #include "cli/capture.h"
+#include "core/stream.h"
 #include "net/http_client.h"
 
 #include <stdio.h>
@@ -28,6 +29,8 @@ struct client {
 	struct atls_capture *capture; /* --capture, or null */
 	struct direct_way *direct;    /* --direct, or null */
 	struct atls_error stopped;    /* --max-time is over, if it has a code */
+	bool base_only;               /* found by a session: there is no stream carriage... */
+	bool base_json;               /* ...and its encoding is to be json */
 	bool outer_told;              /* -v reported the outer TLS already */
 	unsigned numbers;             /* sessions begun */
 };
@@ -74,9 +77,12 @@ struct session_facts {
 	struct atls_engine *engine;
 	struct atls_http_channel *channel;
 	const struct atls_body_codec *codec;
-	const char *url;                   /* that is posted to */
-	uint64_t exchanges;                /* with a valid answer */
-	uint64_t in_engine;                /* those of the inner session under way */
+	const char *url; /* that is posted to */
+	const char *carriage;
+	bool streams;       /* it is stream carriage */
+	uint64_t exchanges; /* with a valid answer */
+	bool heard;         /* the service has all that was said so far, and answered to it */
+	struct atls_stream_facts path;     /* stream carriage: what was found */
 	const struct outer_report *report; /* --report-outer; null: none was asked for */
 	int64_t handshake_ms;              /* -1: it is not done */
 };

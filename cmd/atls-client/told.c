@@ -128,9 +128,12 @@ void tell_inner(struct client *client, const struct session *session, unsigned n
 	const struct atls_log_about about = {"inner_tls", name, certificate_facts(&verdict)};
 	json_object_set_new(about.facts, "suite", atls_out_string(suite));
 	json_object_set_new(about.facts, "encoding", json_string(facts.codec->name));
+	json_object_set_new(about.facts, "carriage", json_string(facts.carriage));
 	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
-		"session %s: inner TLS: %s with '%s', issued by '%s'; encoding %s, exchange %llu",
-		name, suite, verdict.subject, verdict.issuer, facts.codec->name,
+		"session %s: inner TLS: %s with '%s', issued by '%s'; encoding %s, %s carriage, "
+		"exchange "
+		"%llu",
+		name, suite, verdict.subject, verdict.issuer, facts.codec->name, facts.carriage,
 		(unsigned long long)facts.exchanges);
 }
 

@@ -160,8 +160,7 @@ void backend_push(struct tunnel *tunnel)
 	shutdown(tunnel->fd, SHUT_WR);
 }
 
-/* What one session may hold of output, so that all together leave room for what comes in. */
-static size_t fair_share(const struct service *service)
+size_t tunnel_fair_share(const struct service *service)
 {
 	unsigned live = atls_sessions_count(service->sessions);
 	uint64_t share = service->settings.max_buffered / 4 / (live ? live : 1);
@@ -172,7 +171,8 @@ static bool has_room(const struct tunnel *tunnel)
 {
 	const uint8_t *bytes;
 	return (atls_engine_state(tunnel->session->engine) & ATLS_CAN_WRITE) &&
-	       atls_engine_output(tunnel->session->engine, &bytes) < fair_share(tunnel->service);
+	       atls_engine_output(tunnel->session->engine, &bytes) <
+		       tunnel_fair_share(tunnel->service);
 }
 
 void backend_pull(struct tunnel *tunnel)

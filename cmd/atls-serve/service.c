@@ -1,4 +1,4 @@
-#include "service.h"
+#include "pending.h"
 
 #include "core/err.h"
 #include "net/clock.h"
@@ -8,20 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COOKIE "atls"
 /* So little is taken even when buffers are full. */
 #define SMALL_BODY 4096u
-
-/* An HTTP request that is being answered. */
-struct pending {
-	struct service *service;
-	struct atls_http_request *request;
-	struct tunnel *tunnel; /* waits there, or null */
-	const struct atls_body_codec *codec;
-	unsigned long long number;
-	const char *content_type; /* that it came with: JSON may be labelled application/atls */
-	TAILQ_ENTRY(pending) entry;
-};
 
 static bool known_path(const char *path)
 {
@@ -57,50 +45,20 @@ void service_refused(void *ctx, const struct atls_http_request *request, unsigne
 	tell_refusal(service, request, status, NULL);
 }
 
-static void capture(const struct pending *pending, const char *id, unsigned status,
-	const char *type, const void *bytes, size_t len)
-{
-	char name[ATLS_ID_SHORT + 1] = "";
-	if (id)
-		snprintf(name, sizeof name, "%s", id);
-	const struct atls_capture_body about = {.session = id ? name : NULL,
-		.request = pending->number,
-		.down = status != 0,
-		.content_type = type,
-		.status = (long)status};
-	atls_capture_write(pending->service->capture, &about, bytes, len);
-}
-
-/* A refusal, with a line for the person who reads it. */
 static void refuse(
 	struct pending *pending, unsigned status, const char *retry_after, const char *why)
 {
-	const struct atls_http_header headers[] = {
-		{"Content-Type", "text/plain; charset=utf-8"}, {"Retry-After", retry_after}};
-	char *text = NULL;
-	int len = asprintf(&text, "atls-serve: %s\n", why);
-	if (len >= 0)
-		capture(pending, NULL, status, headers[0].value, text, (size_t)len);
-	tell_refusal(pending->service, pending->request, status, why);
-	atls_http_reply(pending->request, status, headers, retry_after ? 2 : 1,
-		len < 0 ? NULL : text, len < 0 ? 0 : (size_t)len);
-}
-
-/* The cookie that names a session; the attributes are those of protocol rules 4.7. */
-static void make_cookie(const struct pending *pending, const char *id, char *text, size_t cap)
-{
-	snprintf(text, cap, COOKIE "=%s; Path=/; HttpOnly; SameSite=Lax%s", id,
-		atls_http_request_secure(pending->request) ? "; Secure" : "");
+	pending_refuse(pending, status, retry_after, NULL, why);
 }
 
 /* Answers in kind. The session is named in each answer, so that whoever lost the first still learns
  * it, and a load balancer sees it. */
 static void reply(struct pending *pending, const char *id, const uint8_t *bytes, size_t len)
 {
-	char cookie[128];
+	char cookie[COOKIE_TEXT];
 	size_t size = pending->codec->encoded_size(id, NULL, len);
 	uint8_t *body = malloc(size ? size : 1);
-	make_cookie(pending, id, cookie, sizeof cookie);
+	pending_cookie(pending, id, cookie);
 	const struct atls_http_header headers[] = {
 		{"Content-Type", pending->content_type}, {"Set-Cookie", cookie}};
 	if (!body) {
@@ -109,7 +67,7 @@ static void reply(struct pending *pending, const char *id, const uint8_t *bytes,
 	}
 	size = pending->codec->encode(id, NULL, len ? bytes : NULL, len, body);
 	tell_answer(pending->service, id, len);
-	capture(pending, id, 200, pending->content_type, body, size);
+	pending_capture(pending, id, 200, pending->content_type, body, size);
 	atls_http_reply(pending->request, 200, headers, 2, body, size);
 	explicit_bzero(cookie, sizeof cookie);
 }
@@ -134,7 +92,7 @@ void service_answer(struct tunnel *tunnel, size_t len, bool final)
 	atls_session_answered(tunnel->session, len, final);
 }
 
-static struct atls_engine *make_engine(struct service *service, struct atls_error *err)
+static struct atls_engine *make_engine(struct service *service, bool stream, struct atls_error *err)
 {
 	static const char *const protocols[] = {ATLS_REPORT_PROTOCOL};
 	const struct atls_engine_config config = {
@@ -146,17 +104,19 @@ static struct atls_engine *make_engine(struct service *service, struct atls_erro
 		.verify_ctx = &service->policy,
 		.protocols = protocols,
 		.protocol_count = 1,
+		.input_max = stream ? ATLS_STREAM_WINDOW_MAX + ATLS_INPUT_MAX : 0,
 	};
 	return atls_engine_new(&config, err);
 }
 
-/* A session for a first request, or null after a refusal. */
-static struct atls_session *open_session(struct pending *pending)
+/* A session for a first request, or null after a refusal. stream_id: for stream carriage, or null.
+ */
+static struct atls_session *open_session(struct pending *pending, const char *stream_id)
 {
 	struct service *service = pending->service;
 	struct atls_session *session = NULL;
 	struct atls_error err = {0};
-	struct atls_engine *engine = make_engine(service, &err);
+	struct atls_engine *engine = make_engine(service, stream_id, &err);
 	if (!engine) {
 		refuse(pending, 503, "1", err.text);
 		return NULL;
@@ -171,7 +131,8 @@ static struct atls_session *open_session(struct pending *pending)
 		refuse(pending, rc == ATLS_E_AGAIN ? 429 : 503, "5", err.text);
 		return NULL;
 	}
-	if (!tunnel_new(service, session)) {
+	if ((stream_id && stream_begin(service, session, stream_id)) ||
+		!tunnel_new(service, session)) {
 		atls_session_remove(service->sessions, session);
 		refuse(pending, 503, "1", "out of memory for a session");
 		return NULL;
@@ -179,17 +140,10 @@ static struct atls_session *open_session(struct pending *pending)
 	return session;
 }
 
-/* The session that a request names, or a new one; null after a refusal. */
-static struct atls_session *choose_session(
-	struct pending *pending, const struct atls_body *body, const char *id, size_t id_len)
+/* A new session, if the request may begin one; null after a refusal. */
+static struct atls_session *begin_session(
+	struct pending *pending, const struct atls_body *body, const char *stream_id)
 {
-	if (id) {
-		struct atls_session *session =
-			atls_session_find(pending->service->sessions, id, id_len);
-		if (!session)
-			refuse(pending, 422, NULL, "this session is not known here");
-		return session;
-	}
 	if (!atls_session_may_begin(body->records, body->len)) {
 		refuse(pending, 422, NULL,
 			"the request names no session, and its body does not begin one");
@@ -199,7 +153,39 @@ static struct atls_session *choose_session(
 		refuse(pending, 503, "10", "the service is going down");
 		return NULL;
 	}
-	return open_session(pending);
+	return open_session(pending, stream_id);
+}
+
+/* A request as far as it is read. */
+struct asked {
+	struct atls_body body;
+	struct atls_stream_dict dict;
+	bool has_dict;
+	const char *id; /* of the session, by cookie or in the body; or null */
+	size_t id_len;
+};
+
+/* The session that a request names, or a new one; null after a refusal. The client's id comes
+ * first: it names the session before any cookie does. In a base session it means nothing. */
+static struct atls_session *choose_session(struct pending *pending, struct asked *asked)
+{
+	const struct atls_sessions *sessions = pending->service->sessions;
+	struct atls_session *session = NULL;
+	if (asked->has_dict)
+		session = atls_session_find_stream(sessions, asked->dict.id);
+	if (session)
+		return session;
+	if (asked->id)
+		session = atls_session_find(sessions, asked->id, asked->id_len);
+	if (session && !session->stream)
+		asked->has_dict = false;
+	if (session && !asked->has_dict)
+		return session;
+	if (asked->has_dict ? asked->dict.up || asked->dict.ack : asked->id != NULL) {
+		refuse(pending, 422, NULL, "this session is not known here");
+		return NULL;
+	}
+	return begin_session(pending, &asked->body, asked->has_dict ? asked->dict.id : NULL);
 }
 
 static void offer(
@@ -252,36 +238,69 @@ static const struct atls_body_codec *codec_of(
 	return !session || session->json ? atls_body_codec(ATLS_JSON) : codec;
 }
 
-static void serve(struct pending *pending)
+/* The dictionary of stream carriage, in the body or in the header. False after a refusal. */
+static bool read_dict(struct pending *pending, struct asked *asked, struct atls_error *err)
 {
-	struct atls_body body = {0};
+	const char *text = asked->body.stream;
+	size_t len = asked->body.stream_len;
+	pending->dict_in_body = text != NULL;
+	if (!text) {
+		text = atls_http_request_header(pending->request, ATLS_STREAM_HEADER);
+		len = text ? strlen(text) : 0;
+	}
+	asked->has_dict = text != NULL;
+	if (!text || (!atls_stream_dict_read(&asked->dict, text, len, err) &&
+			     !atls_stream_dict_need(&asked->dict, ATLS_DICT_REQUEST, err)))
+		return true;
+	refuse(pending, 400, NULL, err->text);
+	return false;
+}
+
+/* Decodes the request. False after a refusal. */
+static bool read_request(struct pending *pending, struct asked *asked)
+{
 	struct atls_error err = {0};
 	size_t len;
 	uint8_t *bytes = atls_http_request_body(pending->request, &len);
 	const char *cookie = atls_http_request_cookie(pending->request, COOKIE);
-	capture(pending, NULL, 0, pending->content_type, bytes, len);
+	pending_capture(pending, NULL, 0, pending->content_type, bytes, len);
 	pending->codec = codec_of(pending, cookie, bytes, len);
-	if (pending->codec->decode(bytes, len, &body, &err)) {
+	if (pending->codec->decode(bytes, len, &asked->body, &err)) {
 		refuse(pending, 400, NULL, err.text);
-		return;
+		return false;
 	}
-	if (!body.records) {
+	if (!asked->body.records) {
 		refuse(pending, 400, NULL, "protocol: JSON body: it has no member 'records'");
-		return;
+		return false;
 	}
-	if (body.len > SMALL_BODY &&
-		pending->service->buffered + body.len > pending->service->settings.max_buffered) {
+	bool json = pending->codec->session_in_body;
+	asked->id = json ? asked->body.session : cookie;
+	asked->id_len = json ? asked->body.session_len : cookie ? strlen(cookie) : 0;
+	return read_dict(pending, asked, &err);
+}
+
+static void serve(struct pending *pending)
+{
+	struct asked asked = {0};
+	struct service *service = pending->service;
+	if (!read_request(pending, &asked))
+		return;
+	/* With stream carriage, credit is what bounds them. */
+	if (!asked.has_dict && asked.body.len > SMALL_BODY &&
+		service->buffered + asked.body.len > service->settings.max_buffered) {
 		refuse(pending, 503, "1", "too much is buffered already");
 		return;
 	}
-	bool json = pending->codec->session_in_body;
-	const char *id = json ? body.session : cookie;
-	size_t id_len = json ? body.session_len : cookie ? strlen(cookie) : 0;
-	struct atls_session *session = choose_session(pending, &body, id, id_len);
+	struct atls_session *session = choose_session(pending, &asked);
 	if (!session)
 		return;
-	session->json = json;
-	offer(pending, session, &body);
+	session->json = pending->codec->session_in_body;
+	if (session->stream && asked.has_dict)
+		stream_offer(pending, session, &asked.dict, &asked.body);
+	else if (session->stream)
+		stream_conflict(pending, session);
+	else
+		offer(pending, session, &asked.body);
 }
 
 void service_ready(void *ctx, struct atls_http_request *request)
@@ -308,6 +327,8 @@ void service_done(void *ctx, struct atls_http_request *request)
 		return;
 	if (pending->tunnel)
 		TAILQ_REMOVE(&pending->tunnel->waiting, pending, entry);
+	if (pending->session)
+		atls_stream_server_forget(pending->session->stream, pending);
 	free(pending);
 }
 

@@ -35,6 +35,7 @@ struct service {
 	struct atls_capture *capture; /* --capture, or null */
 	unsigned long long requests;
 	uint64_t buffered;  /* bytes that all tunnels hold */
+	uint64_t promised;  /* bytes that clients of stream carriage may send */
 	int64_t trim_at;    /* when freed memory is given back next */
 	int64_t trim_until; /* the last session's remains are gone by then */
 	bool draining;
@@ -52,9 +53,11 @@ struct tunnel {
 	bool streams;                  /* the last body but one was held in vain: the same */
 	bool held_out;                 /* the hold is over: answer with what there is */
 	struct event *hold;
-	bool lingers;       /* all is said; the hold is for the client to fetch it */
-	bool poll;          /* what waits is a poll */
-	struct event *soon; /* to move what came in, after its answer has left */
+	uint64_t promised;    /* stream carriage: this tunnel's part of the service's */
+	int64_t linger_until; /* stream carriage: all is said and acknowledged, but the end; or 0 */
+	bool lingers;         /* all is said; the hold is for the client to fetch it */
+	bool poll;            /* what waits is a poll */
+	struct event *soon;   /* to move what came in, after its answer has left */
 
 	int fd; /* the backend's, or -1 */
 	const struct addrinfo *next_address;
@@ -107,6 +110,12 @@ void tunnel_pump(struct tunnel *tunnel);
 /* Ends the session: with an alert that the next request gets. */
 void tunnel_abort(struct tunnel *tunnel, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* Whether all is said in both directions, and only has to be delivered. */
+bool tunnel_is_over(const struct tunnel *tunnel);
+/* What the client sent and the backend has not taken. */
+size_t tunnel_undelivered(const struct tunnel *tunnel);
+/* What one session may hold of output, so that all together leave room for what comes in. */
+size_t tunnel_fair_share(const struct service *service);
 /* Ends and logs it; the session stays as a finished one if remember, else it is gone. */
 void tunnel_end(struct tunnel *tunnel, bool remember);
 /* The client fell silent or took too long: the backend is told by a reset. */
@@ -116,6 +125,11 @@ void tunnel_drop(struct tunnel *tunnel, const char *why);
 void report_carried(struct tunnel *tunnel, const struct atls_http_request *request);
 /* Takes what came of a report, and answers it. */
 void report_pump(struct tunnel *tunnel);
+
+/* Stream carriage: gives the answers that are due. True if the tunnel ended by that. */
+bool stream_answer(struct tunnel *tunnel);
+/* Stream carriage: answers all that wait. */
+void stream_release(struct atls_session *session);
 
 /* What the log says of a session, and of a request. */
 void tell_open(const struct tunnel *tunnel);

@@ -14,7 +14,7 @@ static void on_hold(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	struct tunnel *tunnel = ctx;
-	if (tunnel->lingers) {
+	if (tunnel->lingers && !tunnel->session->stream) {
 		tunnel_end(tunnel, true);
 		return;
 	}
@@ -78,6 +78,7 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 	tell_end(tunnel);
 	backend_close(tunnel, tunnel->error.code || (err && err->code));
 	account(tunnel, 0);
+	service->promised -= tunnel->promised;
 	event_free(tunnel->hold);
 	event_free(tunnel->soon);
 	atls_buf_free(&tunnel->queue);
@@ -95,13 +96,14 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 void tunnel_drop(struct tunnel *tunnel, const char *why)
 {
 	atls_error_set(&tunnel->error, ATLS_E_NETWORK, "%s", why);
-	if (service_waits(tunnel))
+	if (tunnel->session->stream)
+		stream_release(tunnel->session);
+	else if (service_waits(tunnel))
 		service_answer(tunnel, 0, false);
 	tunnel_end(tunnel, false);
 }
 
-/* Whether all is said in both directions, and only has to be delivered. */
-static bool is_over(const struct tunnel *tunnel)
+bool tunnel_is_over(const struct tunnel *tunnel)
 {
 	unsigned state = atls_engine_state(tunnel->session->engine);
 	if (state & ATLS_FAILED)
@@ -111,8 +113,7 @@ static bool is_over(const struct tunnel *tunnel)
 	return tunnel->up_dead || (tunnel->backend_shut);
 }
 
-/* What the client sent and the backend has not taken. */
-static size_t undelivered(const struct tunnel *tunnel)
+size_t tunnel_undelivered(const struct tunnel *tunnel)
 {
 	return atls_engine_input_pending(tunnel->session->engine) + tunnel->queue.len;
 }
@@ -123,7 +124,7 @@ static bool worth_waiting(struct tunnel *tunnel)
 	const struct atls_engine *engine = tunnel->session->engine;
 	if (!(atls_engine_state(engine) & ATLS_ESTABLISHED))
 		return false;
-	if (undelivered(tunnel) > INPUT_SOFT_MAX)
+	if (tunnel_undelivered(tunnel) > INPUT_SOFT_MAX)
 		return true;
 	/* After the client's last word there is no more behind it. */
 	bool more =
@@ -144,7 +145,8 @@ bool tunnel_answer_early(struct tunnel *tunnel)
 	struct atls_engine *engine = tunnel->session->engine;
 	size_t len = atls_engine_output(engine, &bytes);
 	if (!tunnel->large || !tunnel->connected || tunnel->up_dead || len > ANSWER_BYTES ||
-		(atls_engine_state(engine) & ATLS_FAILED) || undelivered(tunnel) > INPUT_SOFT_MAX)
+		(atls_engine_state(engine) & ATLS_FAILED) ||
+		tunnel_undelivered(tunnel) > INPUT_SOFT_MAX)
 		return false;
 	event_del(tunnel->hold);
 	service_answer(tunnel, len, false);
@@ -157,7 +159,7 @@ static bool answer(struct tunnel *tunnel)
 {
 	const uint8_t *bytes;
 	size_t len = atls_engine_output(tunnel->session->engine, &bytes);
-	bool over = is_over(tunnel);
+	bool over = tunnel_is_over(tunnel);
 	if (!service_waits(tunnel)) {
 		/* What is left to say waits for the client; nothing is left: it is over. */
 		if (over && len && !tunnel->lingers) {
@@ -209,12 +211,15 @@ void tunnel_pump(struct tunnel *tunnel)
 		tunnel->connected = false;
 		backend_close(tunnel, true);
 	}
-	if (answer(tunnel))
+	if (session->stream ? stream_answer(tunnel) : answer(tunnel))
 		return;
 	/* The answer made room for more. */
-	backend_pull(tunnel);
+	if (!session->stream)
+		backend_pull(tunnel);
 	const uint8_t *bytes;
-	account(tunnel, atls_engine_input_pending(session->engine) +
-				atls_engine_output(session->engine, &bytes) + session->answer.len +
-				tunnel->queue.len);
+	account(tunnel,
+		atls_engine_input_pending(session->engine) +
+			atls_engine_output(session->engine, &bytes) + session->answer.len +
+			tunnel->queue.len +
+			(session->stream ? atls_stream_server_facts(session->stream).kept : 0));
 }

@@ -44,9 +44,12 @@ int atls_out_json(json_t *value, struct atls_error *err)
 	json_decref(value);
 	if (!text)
 		return atls_error_set(err, ATLS_E_MEMORY, "standard output: out of memory");
-	fputs(text, stdout);
-	putchar('\n');
+	errno = 0;
+	bool wrote = fputs(text, stdout) >= 0 && putchar('\n') >= 0;
+	int why = errno;
 	free(text);
+	if (!wrote && why)
+		return atls_error_set(err, ATLS_E_LOCAL, "standard output: %s", strerror(why));
 	return atls_out_flush(err);
 }
 

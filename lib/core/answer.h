@@ -4,12 +4,16 @@
 
 #include "atls.h"
 
+#define ATLS_DICT_TEXT 1026u /* of ATLS-Stream; longer ones are not read in any case */
 #define ATLS_TYPE_TEXT 128u
 
 /* What came of one request, in the terms that the protocol needs. */
 struct atls_http_answer {
 	long status; /* 0: no answer, see error */
 	char content_type[ATLS_TYPE_TEXT];
+	char stream[ATLS_DICT_TEXT]; /* the header ATLS-Stream, or "" */
+	bool has_stream;
+	bool sent;    /* the request went out, or a part of it */
 	bool encoded; /* Content-Encoding although none was asked for */
 	bool cookies; /* it set a cookie */
 	long retry_after_s;

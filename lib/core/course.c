@@ -127,7 +127,7 @@ static void say_again(struct atls_course *course)
 		handshake_is_final(course);
 }
 
-static enum atls_course_turn valid(struct atls_course *course, const struct atls_body *body,
+enum atls_course_turn atls_course_valid(struct atls_course *course, const struct atls_body *body,
 	int64_t now, struct atls_error *err)
 {
 	course->unknown = 0;
@@ -153,7 +153,7 @@ enum atls_course_turn atls_course_answered(struct atls_course *course,
 	struct atls_body body = {0};
 	switch (atls_answer_judge(answer, course->codec, !course->base.answered, &body, err)) {
 	case ATLS_ANSWER_VALID:
-		return valid(course, &body, now, err);
+		return atls_course_valid(course, &body, now, err);
 	case ATLS_ANSWER_LOST:
 		return lost(course, answer, now, err);
 	case ATLS_ANSWER_TOO_LARGE:

@@ -43,6 +43,10 @@ void atls_course_begin(struct atls_course *course, struct atls_engine *engine,
 enum atls_course_turn atls_course_answered(struct atls_course *course,
 	struct atls_http_answer *answer, int64_t now, struct atls_error *err);
 
+/* Takes a valid first answer, decoded, to a request that another carriage made. */
+enum atls_course_turn atls_course_valid(struct atls_course *course, const struct atls_body *body,
+	int64_t now, struct atls_error *err);
+
 /* Whether both sides have said all, and only our close_notify is on its way. */
 bool atls_course_only_close_is_left(const struct atls_course *course);
 

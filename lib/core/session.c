@@ -1,6 +1,7 @@
 #include "core/session.h"
 
 #include "core/err.h"
+#include "core/id.h"
 
 #include <gnutls/crypto.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 struct atls_sessions {
 	struct atls_session_limits limits;
 	struct atls_session **buckets;
+	struct atls_session **streams; /* by the client's ids, hashed by keys */
+	uint64_t keys[ATLS_STREAM_ID];
 	size_t mask;
 	unsigned live;
 	unsigned finished;
@@ -30,8 +33,10 @@ struct atls_sessions *atls_sessions_new(const struct atls_session_limits *limits
 	table->limits = *limits;
 	table->mask = count - 1;
 	table->buckets = calloc(count, sizeof(struct atls_session *));
-	if (!table->buckets) {
-		free(table);
+	table->streams = calloc(count, sizeof(struct atls_session *));
+	if (!table->buckets || !table->streams ||
+		gnutls_rnd(GNUTLS_RND_KEY, table->keys, sizeof table->keys) < 0) {
+		atls_sessions_free(table);
 		return NULL;
 	}
 	return table;
@@ -42,6 +47,7 @@ void atls_sessions_free(struct atls_sessions *table)
 	if (!table)
 		return;
 	free(table->buckets);
+	free(table->streams);
 	free(table);
 }
 
@@ -55,25 +61,14 @@ static struct atls_session **bucket(const struct atls_sessions *table, const cha
 	return &table->buckets[hash & table->mask];
 }
 
-static int make_id(char text[ATLS_ID_TEXT])
+/* These ids are the clients' choice: with keys that they do not know (a multilinear hash, whose
+ * upper half is universal), none can choose a bucket. */
+static struct atls_session **stream_bucket(const struct atls_sessions *table, const char *id)
 {
-	static const char digits[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-	uint8_t random[ATLS_ID_BYTES + 2] = {0};
-	if (gnutls_rnd(GNUTLS_RND_KEY, random, ATLS_ID_BYTES) < 0)
-		return ATLS_E_MEMORY;
-	char whole[(ATLS_ID_BYTES + 2) / 3 * 4];
-	for (size_t i = 0, o = 0; o < sizeof whole; i += 3, o += 4) {
-		unsigned long bits = (unsigned long)random[i] << 16 |
-				     (unsigned long)random[i + 1] << 8 | random[i + 2];
-		for (size_t k = 0; k < 4; k++)
-			whole[o + k] = digits[bits >> (18 - 6 * k) & 63];
-	}
-	memcpy(text, whole, ATLS_ID_TEXT - 1);
-	text[ATLS_ID_TEXT - 1] = '\0';
-	explicit_bzero(random, sizeof random);
-	explicit_bzero(whole, sizeof whole);
-	return ATLS_OK;
+	uint64_t hash = 0;
+	for (size_t i = 0; i < ATLS_STREAM_ID; i++)
+		hash += table->keys[i] * (unsigned char)id[i];
+	return &table->streams[(size_t)(hash >> 32) & table->mask];
 }
 
 static unsigned count_of_peer(const struct atls_sessions *table, const char *peer)
@@ -99,7 +94,7 @@ int atls_session_open(struct atls_sessions *table, struct atls_engine *engine, c
 		atls_session_remove(table, table->oldest);
 	struct atls_session *session = calloc(1, sizeof *session);
 	char *copy = strdup(peer);
-	if (!session || !copy || make_id(session->id)) {
+	if (!session || !copy || atls_id_make(session->id)) {
 		free(session);
 		free(copy);
 		return atls_error_set(err, ATLS_E_MEMORY, "sessions: out of memory");
@@ -127,6 +122,33 @@ struct atls_session *atls_session_find(
 	return session;
 }
 
+void atls_session_make_stream(struct atls_sessions *table, struct atls_session *session,
+	const char *stream_id, struct atls_stream_server *stream)
+{
+	struct atls_session **head = stream_bucket(table, stream_id);
+	memcpy(session->stream_id, stream_id, ATLS_STREAM_ID);
+	session->stream = stream;
+	session->next_stream = *head;
+	*head = session;
+}
+
+struct atls_session *atls_session_find_stream(
+	const struct atls_sessions *table, const char *stream_id)
+{
+	struct atls_session *session = *stream_bucket(table, stream_id);
+	while (session && gnutls_memcmp(session->stream_id, stream_id, ATLS_STREAM_ID) != 0)
+		session = session->next_stream;
+	return session;
+}
+
+static void unlink_stream(struct atls_sessions *table, const struct atls_session *session)
+{
+	struct atls_session **link = stream_bucket(table, session->stream_id);
+	while (*link != session)
+		link = &(*link)->next_stream;
+	*link = session->next_stream;
+}
+
 static void unlink_finished(struct atls_sessions *table, const struct atls_session *session)
 {
 	if (session->older)
@@ -146,6 +168,9 @@ void atls_session_remove(struct atls_sessions *table, struct atls_session *sessi
 	while (*link != session)
 		link = &(*link)->next;
 	*link = session->next;
+	if (session->stream)
+		unlink_stream(table, session);
+	atls_stream_server_free(session->stream);
 	if (session->older || table->oldest == session)
 		unlink_finished(table, session);
 	else

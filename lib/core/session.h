@@ -6,10 +6,10 @@
 #include "atls.h"
 
 #include "core/buf.h"
+#include "core/id.h"
+#include "core/stream.h"
 
-#define ATLS_ID_BYTES 16u /* random bytes in an id */
-#define ATLS_ID_TEXT  23u /* base64url with its NUL */
-#define ATLS_ID_SHORT 6   /* characters of an id that a log may show */
+#define ATLS_ID_SHORT 6 /* characters of an id that a log may show */
 
 /* A body shorter than this may repeat by right: no AEAD record is (5 header, 1 content, 1 type, 16
  * tag). */
@@ -36,6 +36,9 @@ struct atls_session {
 	char *peer;                 /* owned; where the first request came from */
 	bool json;                  /* the owner's: its last body was a JSON one */
 	void *user;                 /* the owner's */
+
+	struct atls_stream_server *stream; /* owned; null: base carriage */
+	char stream_id[ATLS_STREAM_ID + 1];
 	int64_t opened;
 	int64_t heard; /* the last request */
 	int64_t finished;
@@ -50,6 +53,7 @@ struct atls_session {
 	struct atls_buf answer;
 
 	struct atls_session *next;          /* in its bucket */
+	struct atls_session *next_stream;   /* in that of its stream id */
 	struct atls_session *newer, *older; /* in order of finishing */
 };
 
@@ -71,6 +75,15 @@ int atls_session_open(struct atls_sessions *table, struct atls_engine *engine, c
 /* The session of that id (len characters, no NUL needed), or null. */
 struct atls_session *atls_session_find(
 	const struct atls_sessions *table, const char *id, size_t len);
+
+/* Makes it one of stream carriage, for good: takes stream over, and can be found by the client's id
+ * from now on, which no other session has. */
+void atls_session_make_stream(struct atls_sessions *table, struct atls_session *session,
+	const char *stream_id, struct atls_stream_server *stream);
+
+/* The session of stream carriage with that id of ATLS_STREAM_ID characters, or null. */
+struct atls_session *atls_session_find_stream(
+	const struct atls_sessions *table, const char *stream_id);
 
 /* Ends a session: frees its engine, and keeps its last answer for linger_ms. */
 void atls_session_finish(struct atls_sessions *table, struct atls_session *session, int64_t now);

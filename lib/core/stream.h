@@ -97,8 +97,9 @@ struct atls_stream_facts {
 	bool in_body;   /* dictionaries have to travel in bodies: headers are stripped */
 	bool fin_acked; /* all that was said, and its end, is acknowledged */
 	bool complete;  /* all that the other end says is here */
+	bool delivered; /* the server: all that was said, if not its end, is acknowledged */
 	bool gone;      /* the server: both are so, and only a tombstone is left */
-	uint64_t sent, acked, received;
+	uint64_t said, sent, acked, received; /* bytes */
 	unsigned inflight; /* requests at once, now */
 	size_t body_max;
 	int64_t poll_ms;
@@ -163,6 +164,8 @@ void atls_stream_server_dict(struct atls_stream_server *server, struct atls_stre
 size_t atls_stream_server_take(struct atls_stream_server *server, const uint8_t **bytes);
 void atls_stream_server_credit(
 	struct atls_stream_server *server, size_t window, size_t window_max, size_t unread);
+/* How many bytes may be kept until they are acknowledged, from now on. */
+void atls_stream_server_keep(struct atls_stream_server *server, size_t keep_max);
 struct atls_stream_facts atls_stream_server_facts(const struct atls_stream_server *server);
 /* What was promised to the client and may still come. */
 size_t atls_stream_server_promised(const struct atls_stream_server *server);

@@ -260,6 +260,7 @@ struct atls_stream_facts atls_stream_client_facts(const struct atls_stream_clien
 		.in_body = client->in_body,
 		.fin_acked = client->send.fin_acked,
 		.complete = atls_recv_complete(&client->recv),
+		.said = client->send.end,
 		.sent = client->send.top,
 		.acked = client->send.acked,
 		.received = client->recv.next,

@@ -47,7 +47,9 @@ int atls_send_append(struct atls_send *send, const void *bytes, size_t len)
 	const uint8_t *from = bytes;
 	while (len) {
 		struct atls_block *block = send->last;
-		if (!block || block->len == block->cap)
+		bool sent = send->next == send->end;
+		/* What goes out in one body stands in one block. */
+		if (!block || block->len == block->cap || (sent && block->cap - block->len < len))
 			block = add_block(send, len);
 		if (!block)
 			return ATLS_E_MEMORY;

@@ -56,6 +56,11 @@ void atls_stream_server_credit(
 	(void)atls_recv_promise(&server->recv, unread);
 }
 
+void atls_stream_server_keep(struct atls_stream_server *server, size_t keep_max)
+{
+	server->send.keep_max = keep_max;
+}
+
 size_t atls_stream_server_promised(const struct atls_stream_server *server)
 {
 	return (size_t)(server->recv.max - server->recv.taken);
@@ -228,7 +233,9 @@ struct atls_stream_facts atls_stream_server_facts(const struct atls_stream_serve
 		.open = server->exchanges > 0,
 		.fin_acked = server->send.fin_acked,
 		.complete = atls_recv_complete(&server->recv),
+		.delivered = server->send.ended && server->send.acked == server->send.end,
 		.gone = is_done(server),
+		.said = server->send.end,
 		.sent = server->send.top,
 		.acked = server->send.acked,
 		.received = server->recv.next,

@@ -23,6 +23,7 @@ struct atls_http_channel {
 	struct atls_curl_job job;
 	struct curl_slist *headers; /* of the request under way */
 	const struct curl_slist *user_headers;
+	char line[ATLS_DICT_TEXT]; /* of the next request, or "" */
 	struct atls_http_head head;
 	bool busy;
 	char detail[CURL_ERROR_SIZE];
@@ -65,6 +66,9 @@ static void finish(void *ctx, CURLcode rc)
 	struct atls_http_answer *answer = &channel->answer;
 	note_outer(channel);
 	curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &answer->status);
+	long request_size = 0;
+	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
+	answer->sent = request_size > 0;
 	if (rc != CURLE_OK)
 		fail(channel, rc);
 	else if (!channel->head.whole)
@@ -175,6 +179,23 @@ int atls_http_channel_url(struct atls_http_channel *channel, const char *url)
 									     : ATLS_E_MEMORY;
 }
 
+void atls_http_channel_next(struct atls_http_channel *channel, const char *line, long stall_s)
+{
+	snprintf(channel->line, sizeof channel->line, "%s", line ? line : "");
+	curl_easy_setopt(channel->easy, CURLOPT_LOW_SPEED_TIME, stall_s);
+}
+
+size_t atls_http_received(const struct atls_http_channel *channel)
+{
+	return channel->body.len;
+}
+
+void atls_http_channel_adopt(
+	struct atls_http_channel *channel, const struct atls_http_channel *from)
+{
+	memcpy(channel->head.cookies, from->head.cookies, sizeof channel->head.cookies);
+}
+
 void atls_http_channel_forget(struct atls_http_channel *channel)
 {
 	explicit_bzero(channel->head.cookies, sizeof channel->head.cookies);
@@ -199,7 +220,7 @@ static bool make_headers(struct atls_http_channel *channel, const char *content_
 	snprintf(line, sizeof line, "Content-Type: %s", content_type);
 	bool done = append(list, line) && append(list, "Accept-Encoding: identity") &&
 		    append(list, "Cache-Control: no-store, no-transform") &&
-		    append(list, "Expect:");
+		    append(list, "Expect:") && (!channel->line[0] || append(list, channel->line));
 	bool merged = false;
 	for (const struct curl_slist *h = channel->user_headers; h && done; h = h->next) {
 		if (strncasecmp(h->data, "Cookie:", 7) == 0 && !merged) {

@@ -38,7 +38,7 @@ struct atls_http_client;
 struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err);
 void atls_http_client_free(struct atls_http_client *client);
 
-/* One session's way to the service: one request at a time. */
+/* A way to the service: one request at a time. A session may have several. */
 struct atls_http_channel;
 
 /* The answer's body is the channel's, until the next request. */
@@ -59,6 +59,17 @@ int atls_http_channel_url(struct atls_http_channel *channel, const char *url);
  * 0 or ATLS_E_MEMORY. */
 int atls_http_post(
 	struct atls_http_channel *channel, const char *content_type, const void *body, size_t len);
+
+/* Of the next request: a header line more (null: none), and the time without a byte after which it
+ * is lost, in seconds. */
+void atls_http_channel_next(struct atls_http_channel *channel, const char *line, long stall_s);
+
+/* Bytes of the answer under way that came so far. */
+size_t atls_http_received(const struct atls_http_channel *channel);
+
+/* Takes over the cookies of another channel of the same session, for good. */
+void atls_http_channel_adopt(
+	struct atls_http_channel *channel, const struct atls_http_channel *from);
 
 /* Forgets the cookies of this channel. The first ones that come are kept for good. */
 void atls_http_channel_forget(struct atls_http_channel *channel);

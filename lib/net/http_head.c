@@ -99,7 +99,7 @@ static int begin_answer(
 	if (!head->cookies_fixed)
 		head->cookies[0] = '\0';
 	answer->content_type[0] = '\0';
-	answer->encoded = answer->cookies = false;
+	answer->encoded = answer->cookies = answer->has_stream = false;
 	answer->retry_after_s = 0;
 	if (head->status == SWITCHING)
 		return atls_error_set(&answer->error, ATLS_E_PROTOCOL,
@@ -124,6 +124,8 @@ int atls_http_head_line(
 	} else if (header_value(line, len, "Set-Cookie", value, sizeof value)) {
 		answer->cookies = true;
 		add_cookie(head, value);
+	} else if (header_value(line, len, "ATLS-Stream", answer->stream, sizeof answer->stream)) {
+		answer->has_stream = true;
 	} else if (header_value(line, len, "Content-Encoding", value, sizeof value)) {
 		answer->encoded = strcasecmp(value, "identity") != 0;
 	} else if (header_value(line, len, "Content-Length", value, sizeof value)) {

@@ -16,6 +16,8 @@ struct atls_http_daemon {
 	struct MHD_Daemon *mhd;
 	struct event *ready;
 	struct event *timer;
+	struct event
+		*wake; /* an answer is to go out: not the timer, which may be set anew before */
 	bool secure;
 	SLIST_ENTRY(atls_http_daemon) entry;
 };

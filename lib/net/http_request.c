@@ -256,14 +256,13 @@ enum MHD_Result atls_http_on_request(void *ctx, struct MHD_Connection *mhd, cons
 	return MHD_YES;
 }
 
-static struct MHD_Response *make_response(
-	const struct atls_http_header *headers, size_t count, void *body, size_t len)
+static struct MHD_Response *make_response(const struct atls_http_header *headers, size_t count,
+	const void *body, size_t len, void (*release)(void *ctx), void *ctx)
 {
-	static char nothing[1];
-	struct MHD_Response *response = MHD_create_response_from_buffer(body ? len : 0,
-		body ? body : nothing, body ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+		body ? len : 0, (void *)(uintptr_t)(body ? body : ""), release, ctx);
 	if (!response) {
-		free(body);
+		release(ctx);
 		return NULL;
 	}
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store, no-transform");
@@ -278,19 +277,26 @@ void atls_http_answered(struct atls_http_request *request)
 	if (request->suspended) {
 		request->suspended = false;
 		MHD_resume_connection(request->mhd);
-		event_active(request->daemon->timer, EV_TIMEOUT, 0);
+		event_active(request->daemon->wake, EV_TIMEOUT, 0);
 	}
 }
 
 void atls_http_reply(struct atls_http_request *request, unsigned status,
 	const struct atls_http_header *headers, size_t count, void *body, size_t len)
 {
+	atls_http_reply_borrowed(request, status, headers, count, body, len, free, body);
+}
+
+void atls_http_reply_borrowed(struct atls_http_request *request, unsigned status,
+	const struct atls_http_header *headers, size_t count, const void *body, size_t len,
+	void (*release)(void *ctx), void *ctx)
+{
 	if (request->answered) {
-		free(body);
+		release(ctx);
 		return;
 	}
 	request->status = status;
-	request->response = make_response(headers, count, body, len);
+	request->response = make_response(headers, count, body, len, release, ctx);
 	atls_http_answered(request);
 }
 

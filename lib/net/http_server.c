@@ -146,6 +146,8 @@ static void daemon_free(struct atls_http_daemon *daemon)
 		event_free(daemon->ready);
 	if (daemon->timer)
 		event_free(daemon->timer);
+	if (daemon->wake)
+		event_free(daemon->wake);
 	free(daemon);
 }
 
@@ -219,7 +221,8 @@ static int start_daemon(struct atls_http_server *server, int fd,
 	struct event_base *base = server->config.base;
 	daemon->ready = event_new(base, info->epoll_fd, EV_READ | EV_PERSIST, run_daemon, daemon);
 	daemon->timer = event_new(base, -1, 0, run_daemon, daemon);
-	if (!daemon->ready || !daemon->timer || event_add(daemon->ready, NULL)) {
+	daemon->wake = event_new(base, -1, 0, run_daemon, daemon);
+	if (!daemon->ready || !daemon->timer || !daemon->wake || event_add(daemon->ready, NULL)) {
 		daemon_free(daemon);
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a listener");
 	}

@@ -59,6 +59,12 @@ int atls_http_server_listen(struct atls_http_server *server, const struct atls_h
 void atls_http_reply(struct atls_http_request *request, unsigned status,
 	const struct atls_http_header *headers, size_t count, void *body, size_t len);
 
+/* The same with a body that stays the caller's: release(ctx) is called once, when it is not needed
+ * any more, which may be in this call or long after the request is done. */
+void atls_http_reply_borrowed(struct atls_http_request *request, unsigned status,
+	const struct atls_http_header *headers, size_t count, const void *body, size_t len,
+	void (*release)(void *ctx), void *ctx);
+
 /* What an upgraded connection is from then on. */
 struct atls_http_upgraded {
 	int fd;            /* it does not block; not to be closed */

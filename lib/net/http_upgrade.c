@@ -44,5 +44,5 @@ void atls_http_upgrade_end(struct atls_http_request *request)
 	request->upgraded = NULL;
 	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 	/* It is cleaned up in the daemon's own time. */
-	event_active(request->daemon->timer, EV_TIMEOUT, 0);
+	event_active(request->daemon->wake, EV_TIMEOUT, 0);
 }

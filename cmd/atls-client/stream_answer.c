@@ -1,0 +1,294 @@
+/* What answers do to a session of stream carriage. */
+#include "session_impl.h"
+
+#include "told.h"
+
+#include "core/err.h"
+#include "net/clock.h"
+
+#include <string.h>
+
+/* An opening request that got as far as the wire is made so often. */
+#define OPENING_TRIES 4
+/* Who wants a longer pause does so at the beginning, where the user can be told. */
+#define OPENING_RETRY_AFTER_S 1
+
+/* An answer as far as it is read. */
+struct heard {
+	unsigned slot;
+	struct atls_http_answer *answer;
+	enum atls_answer_means action;
+	struct atls_body body;
+	bool has_dict;
+	struct atls_stream_dict dict;
+	struct atls_error err;
+};
+
+/* In the header or, where that may be stripped, in the body. */
+static bool read_dict(const struct lane *lane, struct heard *heard)
+{
+	const struct atls_http_answer *answer = heard->answer;
+	const char *text = answer->has_stream ? answer->stream : NULL;
+	size_t len = text ? strlen(text) : 0;
+	if (lane->codec->session_in_body && heard->action == ATLS_ANSWER_VALID) {
+		text = heard->body.stream;
+		len = heard->body.stream_len;
+	}
+	return text && atls_stream_dict_read(&heard->dict, text, len, NULL) == ATLS_OK &&
+	       atls_stream_dict_need(&heard->dict, ATLS_DICT_ANSWER, NULL) == ATLS_OK;
+}
+
+/* ---- The way to begin: stream, stream in json, base ---- */
+
+static void begin(struct session *session, enum atls_encoding encoding, bool stream,
+	const struct atls_error *why)
+{
+	struct atls_error failure = {0};
+	session_log(session, ATLS_LOG_VERBOSE, "carriage_changed",
+		"%s carriage in %s cannot work here: %s; going on with %s carriage in %s", "stream",
+		session->course.codec->name, why->text, stream ? "stream" : "base",
+		atls_body_codec(encoding)->name);
+	session->course.codec = atls_body_codec(encoding);
+	if (session_begin(session, stream, &failure))
+		session_end(session, &failure);
+	else
+		session_step(session);
+}
+
+/* What is tried next, as long as nothing but a handshake was said. */
+static void other_way(struct session *session, const struct atls_error *why)
+{
+	const struct settings *settings = &session->client->settings;
+	bool json = session->course.codec->session_in_body;
+	bool free_choice = settings->encoding < 0;
+	if (!json && free_choice) {
+		begin(session, ATLS_JSON, true, why);
+	} else if (settings->carriage != CARRIAGE_AUTO) {
+		session_end(session, why);
+	} else if (free_choice) {
+		session->course.may_change = session->binary_works;
+		session->client->base_only = true;
+		session->client->base_json = !session->binary_works;
+		begin(session, session->binary_works ? ATLS_ATLS : ATLS_JSON, false, why);
+	} else {
+		session->client->base_only = true;
+		begin(session, (enum atls_encoding)settings->encoding, false, why);
+	}
+}
+
+/* Who answers in json without the member knows nothing of it: the session goes on in base carriage,
+ * if all that was said went into its first body. */
+static bool go_on_in_base(struct session *session, const struct atls_body *body)
+{
+	const uint8_t *bytes;
+	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
+	if (!body->session || session->binary_works || facts.sent != facts.said ||
+		atls_engine_output(session->course.engine, &bytes) ||
+		session->client->settings.carriage != CARRIAGE_AUTO)
+		return false;
+	atls_stream_client_free(session->stream);
+	session->stream = NULL;
+	session->client->base_only = session->client->base_json = true;
+	session_log(session, ATLS_LOG_VERBOSE, "carriage_changed",
+		"the service knows no stream carriage; going on with base carriage in json");
+	struct atls_error err = {0};
+	enum atls_course_turn turn = atls_course_valid(&session->course, body, atls_now_ms(), &err);
+	base_turn(session, turn, &err);
+	return true;
+}
+
+static void bare_opening(struct session *session, struct heard *heard)
+{
+	struct atls_error err = {0};
+	if (session->course.codec->session_in_body && go_on_in_base(session, &heard->body))
+		return;
+	/* Base carriage would need the cookie. */
+	if (!session->course.codec->session_in_body)
+		session->binary_works = heard->answer->cookies;
+	atls_error_set(&err, ATLS_E_PROTOCOL,
+		"protocol: the first answer has no " ATLS_STREAM_HEADER
+		": the service does not know it, or it is stripped on the way");
+	atls_error_hint(&err, "--carriage auto or base goes without it");
+	other_way(session, &err);
+}
+
+/* ---- Valid answers ---- */
+
+static void go_over_to_json(struct session *session)
+{
+	if (session->course.codec->session_in_body ||
+		!atls_stream_client_facts(session->stream).in_body)
+		return;
+	session->course.codec = atls_body_codec(ATLS_JSON);
+	session_log(session, ATLS_LOG_VERBOSE, "encoding_changed",
+		ATLS_STREAM_HEADER " is stripped on the way: the session goes on in json");
+}
+
+static void take(struct session *session)
+{
+	const uint8_t *bytes;
+	size_t len;
+	while ((len = atls_stream_client_take(session->stream, &bytes)))
+		(void)atls_engine_feed(session->course.engine, bytes, len);
+	if (atls_stream_client_facts(session->stream).complete)
+		atls_engine_end_input(session->course.engine);
+}
+
+static void valid(struct session *session, struct heard *heard)
+{
+	if (heard->body.session && session_keep_id(session, &heard->body)) {
+		session_fail_memory(session);
+		return;
+	}
+	if (atls_stream_client_answered(session->stream, heard->slot, &heard->dict,
+		    heard->body.records, heard->body.len, atls_now_ms(), &heard->err)) {
+		session_end(session, &heard->err);
+		return;
+	}
+	take(session);
+	session_note_established(session);
+	/* The next exchange travels while this one is decrypted, written out and refilled. */
+	if (heard->body.len >= ATLS_STREAM_BULK)
+		session_carry(session);
+	session_step(session);
+}
+
+/* ---- Losses ---- */
+
+/* Whether both sides have said all, and only our close_notify is on its way. */
+static bool only_close_is_left(const struct session *session)
+{
+	const uint8_t *bytes;
+	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
+	return (atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED) &&
+	       atls_engine_closed(session->course.engine) &&
+	       facts.said - facts.acked + atls_engine_output(session->course.engine, &bytes) <=
+		       CLOSE_NOTIFY_MAX;
+}
+
+static void lost(struct session *session, struct heard *heard, bool unknown)
+{
+	int64_t retry_after =
+		heard->answer->retry_after_s > 0 ? heard->answer->retry_after_s * 1000 : 0;
+	session->last_loss = heard->err;
+	if (only_close_is_left(session)) {
+		session_end(session, NULL);
+		return;
+	}
+	if (atls_engine_state(session->course.engine) & ATLS_FAILED) {
+		/* An alert is owed once, not for minutes. */
+		session_end(session, atls_engine_error(session->course.engine));
+		return;
+	}
+	session_log(session, ATLS_LOG_VERBOSE, "exchange_lost", "an exchange was lost: %s",
+		heard->err.text);
+	if (atls_stream_client_lost(
+		    session->stream, heard->slot, unknown, retry_after, atls_now_ms()))
+		session_end(session, &heard->err);
+	else
+		session_step(session);
+}
+
+static void too_large(struct session *session, struct heard *heard)
+{
+	if (atls_stream_client_too_large(session->stream, heard->slot)) {
+		session_end(session, &heard->err);
+		return;
+	}
+	session_log(session, ATLS_LOG_VERBOSE, "body_size",
+		"a body was refused for its size: now %zu bytes at most",
+		atls_stream_client_facts(session->stream).body_max);
+	session_step(session);
+}
+
+static void stripped(struct session *session, struct heard *heard, bool conflict)
+{
+	session_log(session, ATLS_LOG_VERBOSE, "exchange_lost",
+		conflict ? "status %ld: the request's " ATLS_STREAM_HEADER " did not arrive"
+			 : "status %ld: the answer's " ATLS_STREAM_HEADER " did not arrive",
+		heard->answer->status);
+	atls_stream_client_stripped(session->stream, heard->slot, conflict,
+		heard->has_dict ? &heard->dict : NULL, atls_now_ms());
+	go_over_to_json(session);
+	session_step(session);
+}
+
+/* ---- All of them ---- */
+
+/* One request is outstanding until the first valid answer. */
+static void opening(struct session *session, struct heard *heard)
+{
+	const struct atls_http_answer *answer = heard->answer;
+	switch (heard->action) {
+	case ATLS_ANSWER_VALID:
+		if (heard->has_dict)
+			valid(session, heard);
+		else
+			bare_opening(session, heard);
+		break;
+	case ATLS_ANSWER_LOST:
+		if ((answer->status || answer->sent) &&
+			answer->retry_after_s <= OPENING_RETRY_AFTER_S &&
+			++session->tries < OPENING_TRIES)
+			lost(session, heard, false);
+		else
+			session_end(session, &heard->err);
+		break;
+	case ATLS_ANSWER_TOO_LARGE:
+		too_large(session, heard);
+		break;
+	case ATLS_ANSWER_UNKNOWN:
+		if (session->client->settings.encoding < 0 &&
+			!session->course.codec->session_in_body)
+			other_way(session, &heard->err);
+		else
+			lost(session, heard, true);
+		break;
+	case ATLS_ANSWER_OTHER_ENCODING:
+		other_way(session, &heard->err);
+		break;
+	case ATLS_ANSWER_END:
+		session_end(session, &heard->err);
+		break;
+	}
+}
+
+/* The service had said its last word, and is gone before it heard ours. */
+static const struct atls_error unheard = {.code = ATLS_E_NETWORK,
+	.text = "backend: the service ended the session before it took all that was sent"};
+
+static void later(struct session *session, struct heard *heard)
+{
+	long status = heard->answer->status;
+	bool binary = !session->course.codec->session_in_body;
+	if (heard->action == ATLS_ANSWER_VALID && heard->has_dict) {
+		valid(session, heard);
+	} else if (heard->action == ATLS_ANSWER_VALID || status == 409 ||
+		   (status == 415 && binary)) {
+		stripped(session, heard, status != 200);
+	} else if (heard->action == ATLS_ANSWER_TOO_LARGE) {
+		too_large(session, heard);
+	} else if (heard->action == ATLS_ANSWER_LOST || (status >= 200 && status < 300)) {
+		/* Somebody else's page counts as nothing. */
+		lost(session, heard, false);
+	} else if (heard->action == ATLS_ANSWER_UNKNOWN) {
+		if (atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED)
+			heard->err = unheard;
+		lost(session, heard, true);
+	} else {
+		session_end(session, &heard->err);
+	}
+}
+
+void stream_answered(struct lane *lane, struct atls_http_answer *answer)
+{
+	struct session *session = lane->session;
+	struct heard heard = {.slot = (unsigned)(lane - session->lanes), .answer = answer};
+	heard.action = atls_answer_judge(answer, lane->codec, false, &heard.body, &heard.err);
+	heard.has_dict = (heard.action == ATLS_ANSWER_VALID || answer->status == 409) &&
+			 read_dict(lane, &heard);
+	if (atls_stream_client_facts(session->stream).open)
+		later(session, &heard);
+	else
+		opening(session, &heard);
+}

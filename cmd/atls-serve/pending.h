@@ -1,0 +1,43 @@
+/* An HTTP request that is being answered: what service.c and stream.c share. */
+#ifndef ATLS_SERVE_PENDING_H
+#define ATLS_SERVE_PENDING_H
+
+#include "service.h"
+
+#define COOKIE      "atls"
+#define COOKIE_TEXT 128u
+
+struct pending {
+	struct service *service;
+	struct atls_http_request *request;
+	struct tunnel *tunnel;        /* base carriage: waits there, or null */
+	struct atls_session *session; /* stream carriage: waits there, or null */
+	const struct atls_body_codec *codec;
+	unsigned long long number;
+	const char *content_type; /* that it came with: JSON may be labelled application/atls */
+	bool dict_in_body;
+	TAILQ_ENTRY(pending) entry;
+};
+
+/* A refusal, with a line for the person who reads it. retry_after and dict may be null. */
+void pending_refuse(struct pending *pending, unsigned status, const char *retry_after,
+	const struct atls_stream_dict *dict, const char *why);
+
+/* The cookie that names a session; the attributes are those of protocol rules 4.7. */
+void pending_cookie(const struct pending *pending, const char *id, char text[COOKIE_TEXT]);
+
+/* Adds a body to --capture's. id may be null; status 0: a request's. */
+void pending_capture(const struct pending *pending, const char *id, unsigned status,
+	const char *type, const void *bytes, size_t len);
+
+/* Makes a new session one of stream carriage. 0 or ATLS_E_MEMORY. */
+int stream_begin(struct service *service, struct atls_session *session, const char *stream_id);
+
+/* Hands a request to a session of stream carriage. The tunnel may be gone afterwards. */
+void stream_offer(struct pending *pending, struct atls_session *session,
+	const struct atls_stream_dict *dict, const struct atls_body *body);
+
+/* A request without a dictionary for such a session: it feeds nothing. */
+void stream_conflict(struct pending *pending, struct atls_session *session);
+
+#endif
