@@ -450,7 +450,7 @@ connected() { # PORT: somebody has a connection to it
     run -0 --separate-stderr client --check "$SERVICE"
     [[ $stderr == '' ]]
     [[ ${lines[0]} =~ ^url\ +"$SERVICE/.well-known/atls"$ ]]
-    [[ ${lines[1]} =~ ^encoding\ +'atls, HTTP/1.1, 2 exchanges'$ ]]
+    [[ ${lines[1]} =~ ^encoding\ +'atls, HTTP/1.1, 2 exchanges, stream carriage'$ ]]
     [[ ${lines[2]} =~ ^'outer TLS'\ +'none seen'$ ]]
     [[ ${lines[3]} =~ ^'inner TLS'\ +.*'TLS1.3' ]]
     grep -Eq "^  key +ECDSA 256, $(pin_of "$CERTS/service.pem" | sed 's/[+]/[+]/g')$" <<<"$output"

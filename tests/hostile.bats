@@ -25,7 +25,8 @@ setup_file() {
     export PLAIN=http://127.0.0.1:$HTTP_PORT/ SECURE=https://127.0.0.1:$HTTPS_PORT/
 }
 
-setup() { begin_test; }
+# Base carriage, whose limits these are; stream.bats has the other.
+setup() { CLIENT_CARRIAGE=base && begin_test; }
 teardown() { end_squid && end_test; }
 teardown_file() { end_file; }
 

@@ -114,7 +114,7 @@ survives() { # FAULT... -- CLIENT-OPTION...
         run -0 --separate-stderr client --carriage $carriage --check --json "$SERVICE"
         [[ $(jq -r .carriage <<<"$output") == "$carriage" ]]
         run -0 --separate-stderr client --carriage $carriage --check "$SERVICE"
-        [[ $output == *$'\n'"carriage     $carriage"$'\n'* ]]
+        [[ $output == *" exchanges, $carriage carriage"$'\n'* ]]
     done
     jq -e '.path | .requests_lost == 0 and .bytes_unacknowledged == 0 and (.header_stripped | not)' \
         "$DIR/report"

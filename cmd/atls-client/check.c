@@ -73,9 +73,8 @@ static void print_way(const struct finding *found)
 
 static void print_carriage(const struct finding *found)
 {
-	atls_out_text("encoding     %s, HTTP/%s, %llu exchanges\n", found->encoding, found->http,
-		found->exchanges);
-	atls_out_text("carriage     %s%s\n", found->carriage,
+	atls_out_text("encoding     %s, HTTP/%s, %llu exchanges, %s carriage%s\n", found->encoding,
+		found->http, found->exchanges, found->carriage,
 		found->streams && found->path.in_body ? ", headers are stripped" : "");
 	if (found->outer_seen) {
 		atls_out_text("outer TLS    not relied on; %s%s\n",

@@ -245,6 +245,7 @@ static void opening(struct session *session, struct heard *heard)
 			lost(session, heard, true);
 		break;
 	case ATLS_ANSWER_OTHER_ENCODING:
+	case ATLS_ANSWER_CONFLICT:
 		other_way(session, &heard->err);
 		break;
 	case ATLS_ANSWER_END:

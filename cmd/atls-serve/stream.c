@@ -11,6 +11,13 @@
 /* A poll is not held longer than this, whatever it asks for. */
 #define HOLD_MAX_MS 60000
 
+/* Who is held is not idle. */
+static int64_t hold_max_ms(const struct service *service)
+{
+	int64_t part = (int64_t)service->settings.idle_ms / 3;
+	return part < HOLD_MAX_MS ? part : HOLD_MAX_MS;
+}
+
 int stream_begin(struct service *service, struct atls_session *session, const char *stream_id)
 {
 	const struct atls_stream_server_limits limits = {
@@ -18,7 +25,7 @@ int stream_begin(struct service *service, struct atls_session *session, const ch
 		.window = ATLS_STREAM_WINDOW_FIRST,
 		.keep_max = ATLS_STREAM_WINDOW_FIRST,
 		.inflight = ATLS_STREAM_INFLIGHT_MAX,
-		.hold_max_ms = HOLD_MAX_MS,
+		.hold_max_ms = hold_max_ms(service),
 		.keep_ms = (int64_t)service->settings.idle_ms,
 	};
 	struct atls_stream_server *stream = atls_stream_server_new(&limits);

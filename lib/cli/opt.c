@@ -40,9 +40,11 @@ static struct atls_log log_of(const struct atls_tool *tool)
 /* Prints what -h or -V asks for; returns the exit code. */
 static int print_builtin(const struct atls_tool *tool, int id)
 {
+	static char buffer[16384]; /* all of it is one write, so that its failure has a cause */
 	struct atls_error err = {.code = ATLS_OK};
 	struct atls_log log = log_of(tool);
 
+	setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
 	/* A closed pipe shall be an error of its own, not a signal; the tool ends here anyway. */
 	signal(SIGPIPE, SIG_IGN);
 	if (id == ATLS_OPT_HELP)

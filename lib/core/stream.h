@@ -100,7 +100,7 @@ struct atls_stream_facts {
 	bool delivered; /* the server: all that was said, if not its end, is acknowledged */
 	bool gone;      /* the server: both are so, and only a tombstone is left */
 	uint64_t said, sent, acked, received; /* bytes */
-	unsigned inflight; /* requests at once, now */
+	unsigned inflight;                    /* requests at once, now */
 	size_t body_max;
 	int64_t poll_ms;
 	int64_t cut_ms;     /* a poll was cut after this; 0: none was */

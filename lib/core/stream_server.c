@@ -111,7 +111,8 @@ static void add(struct atls_stream_server *server, void *request,
 	const struct atls_stream_dict *dict, int64_t now)
 {
 	int64_t most = server->limits.hold_max_ms;
-	int64_t ms = dict->poll > (uint64_t)(most / 1000) ? most : (int64_t)dict->poll * 1000;
+	int64_t ms =
+		dict->poll >= (uint64_t)(most + 999) / 1000 ? most : (int64_t)dict->poll * 1000;
 	server->waiting[server->count++] = (struct atls_waiting){
 		.request = request,
 		.until = may_wait(server, dict) ? now + ms : INT64_MIN,

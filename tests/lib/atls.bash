@@ -201,7 +201,7 @@ start_client() { # IN OUT OPTION...
 end_input() { exec {INPUT_FD}>&-; }
 
 bare_client() { timeout -k 5 30 "$ATLS_BIN/atls-client" "$@"; }
-client() { bare_client --cacert "$CERTS/ca.pem" --servername service.test "$@"; }
+client() { bare_client ${CLIENT_CARRIAGE:+--carriage "$CLIENT_CARRIAGE"} --cacert "$CERTS/ca.pem" --servername service.test "$@"; }
 serve() { timeout -k 5 20 "$ATLS_BIN/atls-serve" "$@"; }
 peer_client() {
     timeout -k 5 30 "$PYTHON" "$PEERS/atls_peer_client.py" --cacert "$CERTS/ca.pem" \
