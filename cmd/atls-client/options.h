@@ -9,7 +9,7 @@
 
 #define FORWARDS_MAX 64
 
-enum carriage { CARRIAGE_AUTO, CARRIAGE_STREAM, CARRIAGE_BASE };
+enum carriage { CARRIAGE_AUTO, CARRIAGE_WS, CARRIAGE_STREAM, CARRIAGE_BASE };
 
 extern const struct atls_tool atls_client_tool;
 

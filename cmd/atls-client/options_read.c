@@ -160,8 +160,10 @@ static int apply_way(struct settings *s, int id, const char *value, struct atls_
 
 static enum carriage carriage_named(const char *name)
 {
-	static const char *const names[] = {
-		[CARRIAGE_AUTO] = "auto", [CARRIAGE_STREAM] = "stream", [CARRIAGE_BASE] = "base"};
+	static const char *const names[] = {[CARRIAGE_AUTO] = "auto",
+		[CARRIAGE_WS] = "ws",
+		[CARRIAGE_STREAM] = "stream",
+		[CARRIAGE_BASE] = "base"};
 	unsigned i = CARRIAGE_BASE;
 	while (i != CARRIAGE_AUTO && strcmp(name, names[i]) != 0)
 		i--;

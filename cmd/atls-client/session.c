@@ -287,6 +287,7 @@ int session_begin(struct session *session, bool stream, struct atls_error *err)
 	};
 	session->exchanges_before = session->course.base.exchanges;
 	atls_course_begin(&session->course, engine, &limits, atls_now_ms());
+	ws_drop(session);
 	atls_stream_client_free(session->stream);
 	session->stream = NULL;
 	if (stream && stream_begin(session, err))
@@ -323,7 +324,8 @@ struct session *session_new(struct client *client, const struct session_events *
 	atls_course_init(&session->course, json ? ATLS_JSON : client->settings.encoding);
 	session->course.may_change = session->course.may_change && !stream;
 	if (!session->timer || !session->deadline || !session->lanes[0].channel ||
-		(session->reporting && !session->report) || session_begin(session, stream, err)) {
+		ws_begin(session) || (session->reporting && !session->report) ||
+		session_begin(session, stream, err)) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for a session");
 		session_free(session);
 		return NULL;
@@ -340,6 +342,7 @@ void session_free(struct session *session)
 		atls_http_channel_free(session->lanes[i].channel);
 		lane_clear(&session->lanes[i]);
 	}
+	ws_end(session);
 	atls_stream_client_free(session->stream);
 	atls_course_free(&session->course);
 	outer_report_free(session->report);
@@ -399,7 +402,9 @@ struct session_facts session_facts(const struct session *session)
 		.engine = session->course.engine,
 		.channel = session->lanes[0].channel,
 		.codec = session->course.codec,
-		.carriage = session->stream ? "stream" : "base",
+		.carriage = session->ws_link  ? "ws"
+			    : session->stream ? "stream"
+					      : "base",
 		.streams = session->stream != NULL,
 		.url = session->url,
 		.heard = is_heard(session),

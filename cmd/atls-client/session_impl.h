@@ -7,6 +7,7 @@
 
 #include "core/course.h"
 #include "core/stream.h"
+#include "net/ws_client.h"
 
 /* A close_notify of an AEAD suite; with a byte of data in front it is longer. */
 #define CLOSE_NOTIFY_MAX 31u
@@ -33,6 +34,12 @@ struct session {
 	unsigned long long requests;
 	struct atls_course course;
 	struct atls_stream_client *stream; /* null: base carriage */
+	struct atls_ws_client *ws;         /* dialled, or null */
+	struct atls_ws_link *ws_link;      /* null before it stands */
+	struct event *ws_timer;            /* for the other end's greeting */
+	bool ws_wanted;                    /* it is worth trying */
+	unsigned ws_failures;              /* in a row */
+	int64_t ws_not_before;             /* the next try; requests carry the session meanwhile */
 	struct lane lanes[ATLS_STREAM_INFLIGHT_MAX];
 	struct event *timer;    /* the next step */
 	struct event *deadline; /* handshake, later the stop's */
@@ -98,5 +105,18 @@ void base_turn(struct session *session, enum atls_course_turn turn, const struct
 int stream_begin(struct session *session, struct atls_error *err);
 void stream_carry(struct session *session);
 void stream_answered(struct lane *lane, struct atls_http_answer *answer);
+
+/* And on a WebSocket. 0 or ATLS_E_MEMORY. */
+int ws_begin(struct session *session);
+void ws_end(struct session *session);
+/* Whether a WebSocket is about to stand: no requests are to be made then. Begins one if it is time
+ * to.
+ */
+bool ws_dials(struct session *session);
+/* Says what there is on the one that stands. True if bytes went out, so that there is room for
+ * more. */
+bool ws_carry(struct session *session);
+/* It is no more, or of no use any more; the session goes on. */
+void ws_drop(struct session *session);
 
 #endif

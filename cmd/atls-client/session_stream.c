@@ -162,6 +162,13 @@ static bool carry_on(struct session *session, int64_t now)
 		return false;
 	}
 	give_credit(session);
+	if (ws_dials(session))
+		return false;
+	if (ws_carry(session)) {
+		/* No answer will come to say that there is room for more. */
+		event_active(session->timer, EV_TIMEOUT, 0);
+		return true;
+	}
 	if (alert_is_out(session)) {
 		session_end(session, atls_engine_error(session->course.engine));
 		return false;

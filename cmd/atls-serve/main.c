@@ -203,6 +203,7 @@ static int make_http(struct service *service, struct atls_error *err)
 	const struct atls_http_server_config config = {
 		.base = service->base,
 		.body_max = (size_t)settings->max_body,
+		.upgrades = true,
 		.bodies_max = (size_t)(settings->max_buffered / 4),
 		.connections_max = connections_max(service, err),
 		.request_ms = (int64_t)settings->request_ms,

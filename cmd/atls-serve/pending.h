@@ -16,6 +16,7 @@ struct pending {
 	unsigned long long number;
 	const char *content_type; /* that it came with: JSON may be labelled application/atls */
 	bool dict_in_body;
+	struct websocket *socket; /* that its connection became, or null */
 	TAILQ_ENTRY(pending) entry;
 };
 
@@ -30,6 +31,17 @@ void pending_cookie(const struct pending *pending, const char *id, char text[COO
 void pending_capture(const struct pending *pending, const char *id, unsigned status,
 	const char *type, const void *bytes, size_t len);
 
+/* Why there is no session. */
+struct refusal {
+	unsigned status;
+	const char *retry_after;
+	struct atls_error err;
+};
+
+/* A new session; stream_id: for stream carriage, or null. Null with no filled. */
+struct atls_session *service_open(struct service *service, const struct atls_http_request *request,
+	const char *stream_id, struct refusal *no);
+
 /* Makes a new session one of stream carriage. 0 or ATLS_E_MEMORY. */
 int stream_begin(struct service *service, struct atls_session *session, const char *stream_id);
 
@@ -39,5 +51,15 @@ void stream_offer(struct pending *pending, struct atls_session *session,
 
 /* A request without a dictionary for such a session: it feeds nothing. */
 void stream_conflict(struct pending *pending, struct atls_session *session);
+
+/* What came in order goes to TLS. */
+void stream_feed(struct atls_session *session);
+
+/* Whether a request asks for a WebSocket, where there may be one. */
+bool websocket_is_wanted(const struct atls_http_request *request);
+/* Answers it. */
+void websocket_begin(struct pending *pending);
+/* The connection is closed. Null is allowed. */
+void websocket_free(struct websocket *socket);
 
 #endif

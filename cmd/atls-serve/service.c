@@ -30,6 +30,8 @@ unsigned service_admit(void *ctx, struct atls_http_request *request, struct atls
 	(void)ctx;
 	if (!known_path(atls_http_request_path(request)))
 		return 404;
+	if (websocket_is_wanted(request))
+		return 0;
 	if (strcmp(atls_http_request_method(request), "POST") != 0) {
 		*extra = (struct atls_http_header){"Allow", "POST"};
 		return 405;
@@ -109,32 +111,35 @@ static struct atls_engine *make_engine(struct service *service, bool stream, str
 	return atls_engine_new(&config, err);
 }
 
-/* A session for a first request, or null after a refusal. stream_id: for stream carriage, or null.
- */
-static struct atls_session *open_session(struct pending *pending, const char *stream_id)
+struct atls_session *service_open(struct service *service, const struct atls_http_request *request,
+	const char *stream_id, struct refusal *no)
 {
-	struct service *service = pending->service;
 	struct atls_session *session = NULL;
-	struct atls_error err = {0};
-	struct atls_engine *engine = make_engine(service, stream_id, &err);
-	if (!engine) {
-		refuse(pending, 503, "1", err.text);
+	struct atls_engine *engine = NULL;
+	*no = (struct refusal){.status = 503, .retry_after = "10"};
+	if (service->draining) {
+		atls_error_set(&no->err, ATLS_E_LIMIT, "the service is going down");
 		return NULL;
 	}
-	int rc = atls_session_open(service->sessions, engine,
-		atls_http_request_peer(pending->request), atls_now_ms(), &session, &err);
+	no->retry_after = "1";
+	engine = make_engine(service, stream_id, &no->err);
+	if (!engine)
+		return NULL;
+	int rc = atls_session_open(service->sessions, engine, atls_http_request_peer(request),
+		atls_now_ms(), &session, &no->err);
 	if (rc) {
 		atls_engine_free(engine);
 		atls_log_event(&service->log, ATLS_LOG_NOTICE,
 			&(struct atls_log_about){.event = "session_refused"},
-			"refused a session: %s", err.text);
-		refuse(pending, rc == ATLS_E_AGAIN ? 429 : 503, "5", err.text);
+			"refused a session: %s", no->err.text);
+		no->status = rc == ATLS_E_AGAIN ? 429 : 503;
+		no->retry_after = "5";
 		return NULL;
 	}
 	if ((stream_id && stream_begin(service, session, stream_id)) ||
 		!tunnel_new(service, session)) {
 		atls_session_remove(service->sessions, session);
-		refuse(pending, 503, "1", "out of memory for a session");
+		atls_error_set(&no->err, ATLS_E_MEMORY, "out of memory for a session");
 		return NULL;
 	}
 	return session;
@@ -149,11 +154,12 @@ static struct atls_session *begin_session(
 			"the request names no session, and its body does not begin one");
 		return NULL;
 	}
-	if (pending->service->draining) {
-		refuse(pending, 503, "10", "the service is going down");
-		return NULL;
-	}
-	return open_session(pending, stream_id);
+	struct refusal no;
+	struct atls_session *session =
+		service_open(pending->service, pending->request, stream_id, &no);
+	if (!session)
+		refuse(pending, no.status, no.retry_after, no.err.text);
+	return session;
 }
 
 /* A request as far as it is read. */
@@ -313,9 +319,13 @@ void service_ready(void *ctx, struct atls_http_request *request)
 	pending->service = ctx;
 	pending->number = ++pending->service->requests;
 	pending->request = request;
+	*atls_http_request_user(request) = pending;
+	if (websocket_is_wanted(request)) {
+		websocket_begin(pending);
+		return;
+	}
 	pending->content_type =
 		atls_body_codec((enum atls_encoding)encoding_of(request))->content_type;
-	*atls_http_request_user(request) = pending;
 	serve(pending);
 }
 
@@ -329,6 +339,7 @@ void service_done(void *ctx, struct atls_http_request *request)
 		TAILQ_REMOVE(&pending->tunnel->waiting, pending, entry);
 	if (pending->session)
 		atls_stream_server_forget(pending->session->stream, pending);
+	websocket_free(pending->socket);
 	free(pending);
 }
 

@@ -43,6 +43,7 @@ struct service {
 };
 
 struct pending;
+struct websocket;
 
 /* A session and its connection to the backend. */
 struct tunnel {
@@ -53,7 +54,8 @@ struct tunnel {
 	bool streams;                  /* the last body but one was held in vain: the same */
 	bool held_out;                 /* the hold is over: answer with what there is */
 	struct event *hold;
-	uint64_t promised;    /* stream carriage: this tunnel's part of the service's */
+	struct websocket *socket; /* stream carriage: that carries it, or null */
+	uint64_t promised;        /* stream carriage: this tunnel's part of the service's */
 	int64_t linger_until; /* stream carriage: all is said and acknowledged, but the end; or 0 */
 	bool lingers;         /* all is said; the hold is for the client to fetch it */
 	bool poll;            /* what waits is a poll */
@@ -131,12 +133,22 @@ bool stream_answer(struct tunnel *tunnel);
 /* Stream carriage: answers all that wait. */
 void stream_release(struct atls_session *session);
 
+/* Says what there is on the session's WebSocket, if it has one. True if bytes went out, so that
+ * there is room for more. */
+bool websocket_carry(struct tunnel *tunnel);
+/* The session is over, or goes on without its WebSocket. */
+void websocket_leave(struct tunnel *tunnel);
+
 /* What the log says of a session, and of a request. */
 void tell_open(const struct tunnel *tunnel);
 void tell_end(const struct tunnel *tunnel);
 /* why may be null. */
 void tell_refusal(const struct service *service, const struct atls_http_request *request,
 	unsigned status, const char *why);
+void tell_websocket(const struct tunnel *tunnel);
+/* tunnel may be null. */
+void tell_websocket_end(
+	const struct service *service, const struct tunnel *tunnel, const struct atls_error *err);
 void tell_answer(const struct service *service, const char *id, size_t len);
 
 /* The connection to the backend. */

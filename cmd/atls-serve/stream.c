@@ -137,7 +137,7 @@ static bool give_all(struct tunnel *tunnel, int64_t now, int64_t *at)
 		give(tunnel->session, &answer);
 		say(tunnel);
 	}
-	return gave;
+	return websocket_carry(tunnel) || gave;
 }
 
 /* It is over when both ends have all; if TLS failed, when one of them has; or, if the client's last
@@ -191,7 +191,7 @@ void stream_release(struct atls_session *session)
 
 /* ---- Requests ---- */
 
-static void feed(struct atls_session *session)
+void stream_feed(struct atls_session *session)
 {
 	const uint8_t *bytes;
 	size_t len;
@@ -233,7 +233,7 @@ void stream_offer(struct pending *pending, struct atls_session *session,
 		return;
 	}
 	pending->session = session;
-	feed(session);
+	stream_feed(session);
 	atls_http_request_body_done(pending->request);
 	if (!tunnel) {
 		/* Only numbers are left of it. */

@@ -105,6 +105,25 @@ void tell_refusal(const struct service *service, const struct atls_http_request 
 		peer, why ? why : method, why ? "" : " ", why ? "" : path);
 }
 
+void tell_websocket(const struct tunnel *tunnel)
+{
+	char name[SESSION_NAME];
+	const struct atls_log_about about = {
+		"websocket", short_name(tunnel->session->id, name), NULL};
+	atls_log_event(&tunnel->service->log, ATLS_LOG_VERBOSE, &about,
+		"session %s: on a WebSocket", name);
+}
+
+void tell_websocket_end(
+	const struct service *service, const struct tunnel *tunnel, const struct atls_error *err)
+{
+	char name[SESSION_NAME] = "?";
+	const struct atls_log_about about = {
+		"websocket_end", tunnel ? short_name(tunnel->session->id, name) : NULL, NULL};
+	atls_log_event(&service->log, ATLS_LOG_VERBOSE, &about,
+		"session %s: its WebSocket ended: %s", name, err->text);
+}
+
 void tell_answer(const struct service *service, const char *id, size_t len)
 {
 	char name[SESSION_NAME];

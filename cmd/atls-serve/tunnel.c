@@ -75,6 +75,7 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 	struct service *service = tunnel->service;
 	struct atls_session *session = tunnel->session;
 	const struct atls_error *err = session->engine ? atls_engine_error(session->engine) : NULL;
+	websocket_leave(tunnel);
 	tell_end(tunnel);
 	backend_close(tunnel, tunnel->error.code || (err && err->code));
 	account(tunnel, 0);

@@ -106,6 +106,11 @@ void atls_http_client_free(struct atls_http_client *client)
 	free(client);
 }
 
+struct atls_curl_loop *atls_http_client_loop(const struct atls_http_client *client)
+{
+	return client->loop;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *ctx)
 {
 	struct atls_http_channel *channel = ctx;
@@ -194,6 +199,11 @@ void atls_http_channel_adopt(
 	struct atls_http_channel *channel, const struct atls_http_channel *from)
 {
 	memcpy(channel->head.cookies, from->head.cookies, sizeof channel->head.cookies);
+}
+
+const char *atls_http_channel_cookies(const struct atls_http_channel *channel)
+{
+	return channel->head.cookies;
 }
 
 void atls_http_channel_forget(struct atls_http_channel *channel)

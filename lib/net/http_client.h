@@ -13,6 +13,8 @@
 #define ATLS_HEAD_MAX   (256u << 10) /* bytes of its headers, interim answers and trailers */
 #define ATLS_COOKIE_MAX 8192u        /* bytes of all cookies of a session */
 
+struct atls_curl_loop;
+
 struct atls_http_client_config {
 	const char *url; /* with the path to POST to */
 	const char *proxy;
@@ -37,6 +39,9 @@ struct atls_http_client;
 
 struct atls_http_client *atls_http_client_new(struct event_base *base, struct atls_error *err);
 void atls_http_client_free(struct atls_http_client *client);
+
+/* The loop of its transfers, for others beside them. */
+struct atls_curl_loop *atls_http_client_loop(const struct atls_http_client *client);
 
 /* A way to the service: one request at a time. A session may have several. */
 struct atls_http_channel;
@@ -70,6 +75,9 @@ size_t atls_http_received(const struct atls_http_channel *channel);
 /* Takes over the cookies of another channel of the same session, for good. */
 void atls_http_channel_adopt(
 	struct atls_http_channel *channel, const struct atls_http_channel *from);
+
+/* The cookies of this channel, "a=b; c=d" or "", for a request beside it. */
+const char *atls_http_channel_cookies(const struct atls_http_channel *channel);
 
 /* Forgets the cookies of this channel. The first ones that come are kept for good. */
 void atls_http_channel_forget(struct atls_http_channel *channel);

@@ -227,8 +227,8 @@ static void on_io(evutil_socket_t fd, short what, void *ctx)
 	struct atls_ws_client *client = ctx;
 	struct atls_error err = {0};
 	while (client->request.len) {
-		ssize_t done = way_send(client->easy, atls_buf_bytes(&client->request),
-			client->request.len, &err);
+		ssize_t done = way_send(
+			client->easy, atls_buf_bytes(&client->request), client->request.len, &err);
 		if (done == ATLS_E_AGAIN)
 			return;
 		if (done < 0) {
@@ -271,8 +271,7 @@ static void connected(void *ctx, CURLcode rc)
 		refuse(client, 0, &err);
 		return;
 	}
-	client->io = event_new(
-		client->base, fd, EV_READ | EV_WRITE | EV_PERSIST, on_io, client);
+	client->io = event_new(client->base, fd, EV_READ | EV_WRITE | EV_PERSIST, on_io, client);
 	if (!client->io || event_add(client->io, NULL)) {
 		atls_error_set(&err, ATLS_E_MEMORY, "out of memory for a WebSocket");
 		refuse(client, 0, &err);

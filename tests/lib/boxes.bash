@@ -7,6 +7,7 @@
 #   box_mitmproxy UPSTREAM_URL        http and https on MITMPROXY_PORT, forged by MITMPROXY_CA;
 #                                     what it read is in MITMPROXY_FLOWS, complete after stop
 #   box_nginx_tls UPSTREAM_PORT CERT KEY     https on NGINX_PORT, plain http upstream
+#   box_nginx_ws UPSTREAM_PORT CERT KEY      the same, and it passes the upgrade to a WebSocket on
 #   box_haproxy_tls UPSTREAM_PORT CERT KEY   https on HAPROXY_PORT, plain http upstream
 #   box_sshd                          ssh on SSHD_PORT; `ssh -F $SSH_CONFIG app` reaches it
 
@@ -43,8 +44,14 @@ _mitmproxy() { # PORT UPSTREAM_URL
 
 box_nginx_tls() { start_retry NGINX_PORT nginx _nginx "$@"; }
 
+box_nginx_ws() { NGINX_UPGRADE=1 start_retry NGINX_PORT nginx _nginx "$@"; }
+
 _nginx() { # PORT UPSTREAM_PORT CERT KEY
-    local dir=$DIR/nginx path
+    local dir=$DIR/nginx path connection=('proxy_set_header Connection "";')
+    if [[ -n ${NGINX_UPGRADE:-} ]]; then
+        # shellcheck disable=SC2016  # nginx's variable
+        connection=('proxy_set_header Connection upgrade;' 'proxy_set_header Upgrade $http_upgrade;')
+    fi
     mkdir -p "$dir"
     {
         printf '%s\n' 'daemon off;' "pid $dir/pid;" 'error_log stderr;' 'worker_processes 1;'
@@ -57,7 +64,7 @@ _nginx() { # PORT UPSTREAM_PORT CERT KEY
             "listen 127.0.0.1:$1 ssl;" 'ssl_protocols TLSv1.2 TLSv1.3;' \
             "ssl_certificate $3;" "ssl_certificate_key $4;" 'client_max_body_size 2m;' \
             'location / {' 'proxy_pass http://atls;' \
-            'proxy_http_version 1.1;' 'proxy_set_header Connection "";' \
+            'proxy_http_version 1.1;' "${connection[@]}" \
             "proxy_set_header Host \$host;" '}' '}' '}'
     } >"$dir/conf"
     COMMAND=(/usr/sbin/nginx -p "$dir" -e stderr -c "$dir/conf")

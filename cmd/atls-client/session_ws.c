@@ -1,0 +1,192 @@
+/* A session's stream carriage on a WebSocket: --carriage ws. What goes wrong with it, the requests
+ * of session_stream.c mend. */
+#include "session_impl.h"
+
+#include "core/err.h"
+#include "core/stream_ws.h"
+#include "net/clock.h"
+#include "net/timer.h"
+
+#include <string.h>
+
+/* In a row, until requests carry the session for good. */
+#define FAILURES_MAX 3u
+/* Before the next one, doubled each time. */
+#define RETRY_MS 100
+
+void ws_drop(struct session *session)
+{
+	event_del(session->ws_timer);
+	session->ws_link = NULL;
+	atls_ws_client_free(session->ws);
+	session->ws = NULL;
+}
+
+static void lost(struct session *session, const struct atls_error *err)
+{
+	bool greeted = atls_stream_client_greeted(session->stream);
+	session->last_loss = *err;
+	session->ws_failures = greeted ? 0 : session->ws_failures + 1;
+	session->ws_wanted = session->ws_wanted && session->ws_failures < FAILURES_MAX;
+	session_log(session, ATLS_LOG_VERBOSE, "websocket_end",
+		greeted ? "its WebSocket was lost: %s" : "no WebSocket: %s%s", err->text,
+		session->ws_wanted ? "" : "; going on with requests");
+	ws_drop(session);
+	int64_t now = atls_now_ms();
+	if (!atls_stream_client_attached(session->stream))
+		session->ws_not_before = now + (RETRY_MS << session->ws_failures);
+	atls_stream_client_detach(session->stream, now);
+	if (!session->over)
+		session_step(session);
+}
+
+/* ---- What comes ---- */
+
+static void take(struct session *session)
+{
+	const uint8_t *bytes;
+	size_t len;
+	while ((len = atls_stream_client_take(session->stream, &bytes)))
+		(void)atls_engine_feed(session->course.engine, bytes, len);
+	if (atls_stream_client_facts(session->stream).complete)
+		atls_engine_end_input(session->course.engine);
+}
+
+static int on_bytes(void *ctx, const uint8_t *bytes, size_t len, struct atls_error *err)
+{
+	struct session *session = ctx;
+	int rc = atls_stream_client_ws_bytes(session->stream, bytes, len, atls_now_ms(), err);
+	take(session);
+	return rc;
+}
+
+static int on_text(void *ctx, const char *text, size_t len, struct atls_error *err)
+{
+	struct session *session = ctx;
+	struct atls_stream_dict dict;
+	bool greeted = atls_stream_client_greeted(session->stream);
+	int rc = atls_stream_dict_read(&dict, text, len, err);
+	if (!rc)
+		rc = atls_stream_client_ws_text(session->stream, &dict, atls_now_ms(), err);
+	take(session);
+	if (!rc && !greeted) {
+		session->ws_failures = 0;
+		event_del(session->ws_timer);
+		session_log(session, ATLS_LOG_VERBOSE, "websocket", "on a WebSocket");
+	}
+	return rc;
+}
+
+static void on_turn(void *ctx)
+{
+	struct session *session = ctx;
+	session_note_established(session);
+	if (!session->over)
+		session_step(session);
+}
+
+/* What came last may have been the end of it all. */
+static void on_ended(void *ctx, const struct atls_error *err)
+{
+	struct session *session = ctx;
+	on_turn(session);
+	if (!session->over)
+		lost(session, err);
+}
+
+/* ---- The beginning ---- */
+
+static void on_opened(void *ctx, struct atls_ws_link *link)
+{
+	struct session *session = ctx;
+	struct atls_stream_dict greeting;
+	char text[ATLS_STREAM_TEXT];
+	session->ws_link = link;
+	atls_stream_client_attach(session->stream, &greeting);
+	(void)atls_ws_link_text(link, text, atls_stream_dict_write(&greeting, text));
+	atls_timer_set(session->ws_timer, ATLS_STREAM_GREETING_MS);
+	session_carry(session);
+}
+
+static void on_refused(void *ctx, unsigned status, const struct atls_error *err)
+{
+	struct session *session = ctx;
+	/* Who answers has said no; who does not may do so the next time. */
+	if (status)
+		session->ws_failures = FAILURES_MAX;
+	lost(session, err);
+}
+
+static void on_greeting_timer(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	struct atls_error err = {0};
+	atls_error_set(&err, ATLS_E_PROTOCOL,
+		"protocol: WebSocket: nobody speaks on it within %d s: something on the way "
+		"swallowed the upgrade",
+		ATLS_STREAM_GREETING_MS / 1000);
+	lost(ctx, &err);
+}
+
+int ws_begin(struct session *session)
+{
+	session->ws_timer = event_new(session->client->base, -1, 0, on_greeting_timer, session);
+	session->ws_wanted = session->client->settings.carriage == CARRIAGE_WS;
+	return session->ws_timer ? ATLS_OK : ATLS_E_MEMORY;
+}
+
+void ws_end(struct session *session)
+{
+	if (session->ws_link)
+		atls_ws_link_close(session->ws_link, 1000);
+	session->ws_link = NULL;
+	atls_ws_client_free(session->ws);
+	session->ws = NULL;
+	if (session->ws_timer)
+		event_free(session->ws_timer);
+	session->ws_timer = NULL;
+}
+
+static void dial(struct session *session)
+{
+	static const struct atls_ws_client_events events = {.opened = on_opened,
+		.refused = on_refused,
+		.link = {on_bytes, on_text, on_turn, on_ended}};
+	struct client *client = session->client;
+	struct atls_error err = {0};
+	session->ws = atls_ws_client_new(client->http, client->base, &client->way, session->url,
+		atls_http_channel_cookies(session->lanes[0].channel), &events, session, &err);
+	if (!session->ws)
+		session_end(session, &err);
+}
+
+bool ws_dials(struct session *session)
+{
+	if (!session->ws && session->ws_wanted && !session->reporting &&
+		atls_now_ms() >= session->ws_not_before)
+		dial(session);
+	return session->ws && !session->ws_link;
+}
+
+bool ws_carry(struct session *session)
+{
+	struct atls_stream_words words;
+	char text[ATLS_STREAM_TEXT];
+	bool bytes = false;
+	if (!session->ws_link)
+		return false;
+	while (atls_stream_client_ws_next(
+		session->stream, atls_ws_link_room(session->ws_link), &words)) {
+		int rc = words.text ? atls_ws_link_text(session->ws_link, text,
+					      atls_stream_dict_write(&words.dict, text))
+				    : atls_ws_link_bytes(
+					      session->ws_link, words.piece.bytes, words.piece.len);
+		bytes = bytes || words.piece.len;
+		atls_block_release(words.piece.block);
+		if (rc)
+			break;
+	}
+	atls_ws_link_flush(session->ws_link);
+	return bytes;
+}

@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# WebSocket carriage: direct, behind terminators, through proxies, cut again and again, and refused.
+# Every byte arrives once and in order while some MiB go each way at once.
+
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    cd "$BATS_TEST_DIRNAME/.." || return
+    . tests/lib/common.bash
+    . tests/lib/atls.bash
+    begin_file
+    export DATA=$DIR/data
+    make_pki
+    make_data "$DATA" $((3 << 20))
+}
+
+setup() {
+    cd "$BATS_TEST_DIRNAME/.." || return
+    . tests/lib/common.bash
+    . tests/lib/atls.bash
+    . tests/lib/boxes.bash
+    begin_test
+}
+
+teardown() { end_test; }
+
+teardown_file() {
+    . tests/lib/common.bash
+    . tests/lib/atls.bash
+    end_file
+}
+
+echoes() { # CLIENT-OPTION...
+    carry 0 "$DATA" "$DIR/out" client -v --carriage ws "$@" && same "$DATA" "$DIR/out" &&
+        wait_log serve 'closed by both sides' 20
+}
+on_websocket() { said 'atls-client: session 1: on a WebSocket'; }
+on_requests() { said 'atls-client: session 1: no WebSocket: *; going on with requests'; }
+
+# A raw request; its status line.
+get_upgrade() { # HEADER...
+    printf '%s\r\n' 'GET /.well-known/atls HTTP/1.1' 'Host: service.test' "$@" 'Connection: close, Upgrade' '' |
+        timeout 10 nc -q 5 127.0.0.1 "${SERVICE##*:}" | head -n 1 | tr -d '\r'
+}
+
+@test "some MiB each way, told in the log and in the report" {
+    start_service echo -v
+    echoes --report "$DIR/report" "$SERVICE"
+    on_websocket
+    jq -e '.carriage == "ws" and .ok and .path.requests_lost == 0' "$DIR/report"
+    wait_log serve 'on a WebSocket'
+}
+
+@test "half-close: what comes behind the client's end" {
+    start_service hash
+    carry 0 "$DATA" "$DIR/out" client --carriage ws "$SERVICE"
+    [[ $(<"$DIR/out") == "$(hash_of "$DATA")" ]]
+}
+
+@test "an application that speaks first, small talk, and an end from there" {
+    start_service greet
+    mkfifo "$DIR/in"
+    exec 9<>"$DIR/in"
+    start client bash -c 'exec "$@" <"$0"' "$DIR/in" "$ATLS_BIN/atls-client" --carriage ws \
+        --cacert "$CERTS/ca.pem" --servername service.test "$SERVICE" 9>&-
+    wait_log client '^welcome$'
+    for word in one two three; do
+        printf '%s\n' "$word" >&9
+        wait_log client "^$word\$"
+    done
+    exec 9>&-
+    wait_exit client
+    [[ $STOP_STATUS == 0 ]]
+}
+
+@test "the service ends: close_notify on the WebSocket, and no session is left" {
+    start_service done
+    run -0 --separate-stderr client --carriage ws "$SERVICE" </dev/null
+    [[ $output == done ]]
+    wait_log serve 'closed by both sides'
+}
+
+@test "what is wrong inside is told on it: wrong CA" {
+    start_service echo
+    carry 4 /dev/null "$DIR/out" "$ATLS_BIN/atls-client" --carriage ws --cacert "$CERTS/other-ca.pem" \
+        --servername service.test "$SERVICE"
+    said "atls-client: inner TLS: the service's certificate is not trusted*"
+    wait_log serve 'alert unknown_ca|unknown CA'
+}
+
+@test "behind nginx and haproxy, which end the outer TLS" {
+    start_service echo
+    box_nginx_ws "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
+    echoes "https://127.0.0.1:$NGINX_PORT"
+    on_websocket
+    stop nginx
+    box_haproxy_tls "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
+    echoes "https://127.0.0.1:$HAPROXY_PORT"
+    on_websocket
+}
+
+@test "through a proxy's CONNECT" {
+    start_service echo
+    start_tool PROXY_PORT proxy "$PYTHON" tests/lib/proxy.py
+    echoes --proxy "http://127.0.0.1:$PROXY_PORT" "$SERVICE"
+    on_websocket
+    grep -q CONNECT "$DIR/proxy.log"
+}
+
+@test "cut every so often: the session goes on, on another WebSocket" {
+    start_service echo
+    start_tool CUT_PORT cuts "$PYTHON" tests/lib/tcp_cuts.py --to "${SERVICE##*:}" --cuts 12
+    echoes "http://127.0.0.1:$CUT_PORT"
+    said 'atls-client: session 1: its WebSocket was lost: *'
+    stop cuts
+    grep -qx '12 connections were cut' "$DIR/cuts.log"
+}
+
+@test "where atls-serve ends the outer TLS itself: requests carry it" {
+    start_backend echo
+    start_serve SERVICE_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/front.pem" \
+        --outer-key "$CERTS/front.key" --backend "$BACKEND"
+    echoes "https://127.0.0.1:$SERVICE_PORT"
+    on_requests
+    said '*; encoding atls, stream carriage, *'
+}
+
+@test "a box that swallows the upgrade: requests carry it" {
+    start_backend echo
+    start_serve SERVICE_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/front.pem" \
+        --outer-key "$CERTS/front.key" --backend "$BACKEND"
+    box_sslsplit "$SERVICE_PORT"
+    echoes "https://127.0.0.1:$SSLSPLIT_PORT"
+    on_requests
+}
+
+@test "a service that is gone before it answers" {
+    port=$(free_port)
+    carry 3 /dev/null "$DIR/out" client --carriage ws "http://127.0.0.1:$port"
+    only_said 'atls-client: connection: it could not be made*'
+}
+
+@test "requests for an upgrade that are no good" {
+    start_service echo
+    key='Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=='
+    [[ $(get_upgrade 'Upgrade: websocket' 'Sec-WebSocket-Version: 13' "$key" \
+        'Sec-WebSocket-Protocol: atls') == 'HTTP/1.1 101 '* ]]
+    [[ $(get_upgrade 'Upgrade: websocket' 'Sec-WebSocket-Version: 8' "$key" \
+        'Sec-WebSocket-Protocol: atls') == 'HTTP/1.1 426 '* ]]
+    [[ $(get_upgrade 'Upgrade: websocket' 'Sec-WebSocket-Version: 13' "$key") == 'HTTP/1.1 400 '* ]]
+    [[ $(get_upgrade 'Upgrade: websocket' 'Sec-WebSocket-Version: 13' 'Sec-WebSocket-Key: x' \
+        'Sec-WebSocket-Protocol: atls') == 'HTTP/1.1 400 '* ]]
+    [[ $(get_upgrade 'Upgrade: h2c') == 'HTTP/1.1 426 '* ]]
+    [[ $(get_upgrade) == 'HTTP/1.1 405 '* ]]
+}
