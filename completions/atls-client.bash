@@ -123,7 +123,7 @@ _atls_client() {
         :
         ;;
     --carriage)
-        words=(auto stream base)
+        words=(auto ws stream base)
         ;;
     --encoding)
         words=(auto json octet-stream atls)

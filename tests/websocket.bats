@@ -153,3 +153,13 @@ get_upgrade() { # HEADER...
     [[ $(get_upgrade 'Upgrade: h2c') == 'HTTP/1.1 426 '* ]]
     [[ $(get_upgrade) == 'HTTP/1.1 405 '* ]]
 }
+
+# Without a cookie, as after a WebSocket: the dictionary tells what the body is.
+@test "a later body that begins like JSON is not taken for it" {
+    start_service echo
+    printf '{rest of a record' >"$DIR/body"
+    run -0 curl -s -o "$DIR/answer" -w '%{http_code}' -H 'Content-Type: application/atls' \
+        -H 'ATLS-Stream: id="0123456789012345678901", gen=2, up=5000, ack=900, max=70000' \
+        --data-binary "@$DIR/body" "$SERVICE/.well-known/atls"
+    [[ $output == 422 ]]
+}

@@ -230,13 +230,14 @@ static void offer(
 }
 
 /* JSON may be labelled as binary (draft -00 section 7.2). Only a first body tells: later ones may
- * be cut anywhere, and so begin with any byte. */
+ * be cut anywhere, and so begin with any byte. Who labels it so knows no ATLS-Stream. */
 static const struct atls_body_codec *codec_of(
 	const struct pending *pending, const char *cookie, const uint8_t *bytes, size_t len)
 {
 	const struct atls_body_codec *codec =
 		atls_body_codec((enum atls_encoding)encoding_of(pending->request));
-	if (codec->session_in_body || !atls_body_is_json(bytes, len))
+	if (codec->session_in_body || !atls_body_is_json(bytes, len) ||
+		atls_http_request_header(pending->request, ATLS_STREAM_HEADER))
 		return codec;
 	const struct atls_session *session =
 		cookie ? atls_session_find(pending->service->sessions, cookie, strlen(cookie))
