@@ -199,6 +199,7 @@ void atls_http_channel_adopt(
 	struct atls_http_channel *channel, const struct atls_http_channel *from)
 {
 	memcpy(channel->head.cookies, from->head.cookies, sizeof channel->head.cookies);
+	channel->head.cookies_fixed = channel->head.cookies[0] != '\0';
 }
 
 const char *atls_http_channel_cookies(const struct atls_http_channel *channel)

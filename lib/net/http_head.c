@@ -9,9 +9,13 @@
 /* More than a day is as long as that. */
 #define RETRY_AFTER_MAX 86400
 #define SWITCHING       101u /* a status */
+#define OK              200u /* another */
 
 void atls_http_head_begin(struct atls_http_head *head)
 {
+	/* A box's own refusal names no session. */
+	if (!head->cookies_fixed && head->status != OK)
+		head->cookies[0] = '\0';
 	head->cookies_fixed = head->cookies[0] != '\0';
 	head->size = 0;
 	head->status = 0;
@@ -39,19 +43,23 @@ static bool header_value(const char *line, size_t len, const char *name, char *o
 	return true;
 }
 
-/* Keeps NAME=VALUE of a Set-Cookie, all of the first answer's that has any. */
-static void add_cookie(struct atls_http_head *head, char *value)
+/* Keeps NAME=VALUE of a Set-Cookie, all of the first answer's that has any. Whether there is one to
+ * send then. */
+static bool add_cookie(struct atls_http_head *head, char *value)
 {
 	value[strcspn(value, ";")] = '\0';
-	if (head->cookies_fixed || !strchr(value, '='))
-		return;
+	if (head->cookies_fixed)
+		return true;
+	if (!strchr(value, '='))
+		return false;
 	size_t have = strlen(head->cookies);
 	size_t need = strlen(value) + (have ? 2 : 0);
 	if (need >= sizeof head->cookies - have)
-		return;
+		return false;
 	if (have)
 		memcpy(head->cookies + have, "; ", 2);
 	memcpy(head->cookies + have + (have ? 2 : 0), value, strlen(value) + 1);
+	return true;
 }
 
 /* A number, or the same one several times over (RFC 9110 section 8.6). False for all else, which
@@ -122,8 +130,7 @@ int atls_http_head_line(
 	if (len <= 2) {
 		head->whole = true;
 	} else if (header_value(line, len, "Set-Cookie", value, sizeof value)) {
-		answer->cookies = true;
-		add_cookie(head, value);
+		answer->cookies |= add_cookie(head, value);
 	} else if (header_value(line, len, "ATLS-Stream", answer->stream, sizeof answer->stream)) {
 		answer->has_stream = true;
 	} else if (header_value(line, len, "Content-Encoding", value, sizeof value)) {

@@ -62,6 +62,27 @@ static void names_and_values_are_read(void)
 	eq_str(fed.head.cookies, "a=b; c=d");
 }
 
+static void cookies_of_a_refusal_are_forgotten(void)
+{
+	struct fed fed = begin();
+	eq_int(feed(&fed, "HTTP/1.1 413 Large\r\nSet-Cookie: box=1\r\n\r\n"), ATLS_OK);
+	atls_http_head_begin(&fed.head);
+	eq_int(feed(&fed, "HTTP/1.1 200 OK\r\nSet-Cookie: atls=2\r\n\r\n"), ATLS_OK);
+	eq_str(fed.head.cookies, "atls=2");
+	atls_http_head_begin(&fed.head);
+	eq_int(feed(&fed, "HTTP/1.1 502 Bad\r\nSet-Cookie: box=1\r\n\r\n"), ATLS_OK);
+	atls_http_head_begin(&fed.head);
+	eq_str(fed.head.cookies, "atls=2");
+}
+
+static void a_cookie_that_is_not_kept_is_none(void)
+{
+	struct fed fed = begin();
+	eq_int(feed(&fed, "HTTP/1.1 200 OK\r\nSet-Cookie: nothing\r\n\r\n"), ATLS_OK);
+	ok(!fed.answer.cookies);
+	eq_str(fed.head.cookies, "");
+}
+
 static void interim_heads_and_trailers_do_not_count(void)
 {
 	struct fed fed = begin();
@@ -183,6 +204,8 @@ static void cut_anywhere_it_reads_no_further(void)
 int main(void)
 {
 	run(names_and_values_are_read);
+	run(cookies_of_a_refusal_are_forgotten);
+	run(a_cookie_that_is_not_kept_is_none);
 	run(interim_heads_and_trailers_do_not_count);
 	run(lengths_are_clear_or_refused);
 	run(what_is_too_much_is_refused);
