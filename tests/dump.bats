@@ -23,7 +23,7 @@ setup_file() {
         --key "$CERTS/service.key" -b "127.0.0.1:$APP_PORT"
     for encoding in json octet-stream atls; do
         for version in 1.2 1.3; do
-            printf 'GET /file HTTP/1.0\r\n\r\n' | SSLKEYLOGFILE=$DIR/tool.keys "$root/bin/atls-client" -q \
+            printf 'GET /file HTTP/1.0\r\n\r\n' | SSLKEYLOGFILE=$DIR/tool.keys "$root/bin/atls-client" -q --carriage base \
                 --encoding $encoding --tls-max $version --capture "$DIR/$encoding-$version" \
                 --cacert "$CERTS/ca.pem" "http://localhost:$SERVICE/" >"$DIR/$encoding-$version.got"
         done

@@ -26,6 +26,7 @@ setup_file() {
 }
 
 # Base carriage, whose limits these are; stream.bats has the other.
+# shellcheck disable=SC2034  # the helpers' clients take it
 setup() { CLIENT_CARRIAGE=base && begin_test; }
 teardown() { end_squid && end_test; }
 teardown_file() { end_file; }

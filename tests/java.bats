@@ -24,7 +24,8 @@ setup_file() {
     export HTTP=http://127.0.0.1:$HTTP_PORT HTTPS=https://127.0.0.1:$HTTPS_PORT
 }
 
-setup() { begin_test; }
+# shellcheck disable=SC2034  # client() takes it
+setup() { CLIENT_CARRIAGE=base && begin_test; } # what the peer speaks
 teardown() { end_test; }
 teardown_file() { end_file; }
 

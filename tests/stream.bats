@@ -3,6 +3,7 @@
 # once and in order while some MiB go each way at once, and the exit code is right.
 #
 #   STREAM_MIB (default 3) is how many MiB; STREAM_SEED (1) changes what the relay does when.
+# shellcheck disable=SC2016,SC2119  # inner shells' variables; a helper without its options
 
 bats_require_minimum_version 1.5.0
 

@@ -39,7 +39,7 @@ sweeps() { # DIRECTION ENCODING
     before=$(descriptors "$pid")
     if [[ -n ${SWEEP_KIND:-} ]]; then kind=(--kind "$SWEEP_KIND"); fi
     "$PYTHON" "$CUTTER" sweep --direction "$1" --to "$SERVE_PORT" --request "$DIR/request" \
-        --stride "${SWEEP_STRIDE:-1}" "${kind[@]}" -- "$ATLS_BIN/atls-client" --encoding "$2" \
+        --stride "${SWEEP_STRIDE:-1}" "${kind[@]}" -- "$ATLS_BIN/atls-client" --carriage base --encoding "$2" \
         --cacert "$CERTS/ca.pem" --servername service.test --max-time 60 --resume-timeout 8
     alive serve
     wait_for $((3 * IDLE)) has_descriptors "$pid" "$before" || {

@@ -18,7 +18,8 @@ setup_file() {
     export SHORT=$DIR/short
 }
 
-setup() { begin_test; }
+# shellcheck disable=SC2034  # client() takes it
+setup() { CLIENT_CARRIAGE=base && begin_test; } # what the peer speaks
 teardown() { end_test; }
 teardown_file() { end_file; }
 

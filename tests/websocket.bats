@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # WebSocket carriage: direct, behind terminators, through proxies, cut again and again, and refused.
 # Every byte arrives once and in order while some MiB go each way at once.
+# shellcheck disable=SC1010,SC2016,SC2119  # a word; inner shells' variables; options left out
 
 bats_require_minimum_version 1.5.0
 

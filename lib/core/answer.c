@@ -60,6 +60,28 @@ static enum atls_answer_means refusal(long status, struct atls_error *err)
 	return ATLS_ANSWER_END;
 }
 
+/* What has no rule of its own. */
+static enum atls_answer_means judge_class(long status, struct atls_error *err)
+{
+	if (status >= 600) {
+		atls_error_set(
+			err, ATLS_E_PROTOCOL, "HTTP: status %ld is none that HTTP has", status);
+		return ATLS_ANSWER_END;
+	}
+	if (status >= 500) {
+		atls_error_set(err, ATLS_E_NETWORK, "HTTP: status %ld", status);
+		if (status == 511)
+			atls_error_hint(
+				err, "the network wants a log-in first: open a page in a browser");
+		return ATLS_ANSWER_LOST;
+	}
+	if (status < 300) {
+		atls_error_set(err, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200", status);
+		return ATLS_ANSWER_END;
+	}
+	return refusal(status, err);
+}
+
 enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 	const struct atls_body_codec *codec, bool first, struct atls_body *body,
 	struct atls_error *err)
@@ -105,23 +127,6 @@ enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 			"protocol: status 422: the service does not know this session (any more)");
 		return ATLS_ANSWER_UNKNOWN;
 	default:
-		break;
+		return judge_class(status, err);
 	}
-	if (status >= 600) {
-		atls_error_set(
-			err, ATLS_E_PROTOCOL, "HTTP: status %ld is none that HTTP has", status);
-		return ATLS_ANSWER_END;
-	}
-	if (status >= 500) {
-		atls_error_set(err, ATLS_E_NETWORK, "HTTP: status %ld", status);
-		if (status == 511)
-			atls_error_hint(
-				err, "the network wants a log-in first: open a page in a browser");
-		return ATLS_ANSWER_LOST;
-	}
-	if (status < 300) {
-		atls_error_set(err, ATLS_E_PROTOCOL, "protocol: status %ld instead of 200", status);
-		return ATLS_ANSWER_END;
-	}
-	return refusal(status, err);
 }

@@ -1,0 +1,37 @@
+/* What others may know of a session. */
+#include "session_impl.h"
+
+/* Whether the service has all that was said so far, and answered to it. */
+static bool is_heard(const struct session *session)
+{
+	const uint8_t *bytes;
+	if (atls_engine_output(session->course.engine, &bytes))
+		return false;
+	if (!session->stream)
+		return session->course.base.exchanges - session->exchanges_before > 1;
+	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
+	return facts.exchanges > 1 && facts.acked == facts.said;
+}
+
+struct session_facts session_facts(const struct session *session)
+{
+	struct session_facts facts = {
+		.engine = session->course.engine,
+		.channel = session->lanes[0].channel,
+		.codec = session->course.codec,
+		.carriage = session->ws_link  ? "ws"
+			    : session->stream ? "stream"
+					      : "base",
+		.streams = session->stream != NULL,
+		.url = session->url,
+		.heard = is_heard(session),
+		.exchanges = session->course.base.exchanges,
+		.report = session->report,
+		.handshake_ms = session->stood ? session->stood - session->began : -1,
+	};
+	if (session->stream) {
+		facts.path = atls_stream_client_facts(session->stream);
+		facts.exchanges += facts.path.exchanges;
+	}
+	return facts;
+}
