@@ -141,7 +141,7 @@ ends_small() {
     shift
     client() {
         "$PYTHON" -c "$PEAK_PY" "$DIR/peak" timeout -k 5 30 "$ATLS_BIN/atls-client" \
-            --cacert "$CERTS/ca.pem" --servername service.test "$@"
+            --carriage base --cacert "$CERTS/ca.pem" --servername service.test "$@"
     }
     ends "$@"
     (($(<"$DIR/peak") <= max)) || {
@@ -200,7 +200,7 @@ ends_small() {
     local name ways=('drip,1/100' 'drip-forever,head' 'drip-forever,body' 'drip-forever,extension')
     for name in "${!ways[@]}"; do
         box_url 2+ "${ways[name]}"
-        start "drip$name" "$ATLS_BIN/atls-client" --cacert "$CERTS/ca.pem" --servername service.test \
+        start "drip$name" "$ATLS_BIN/atls-client" --carriage base --cacert "$CERTS/ca.pem" --servername service.test \
             --resume-timeout 0.3 --encoding atls "$URL"
     done
     for name in "${!ways[@]}"; do

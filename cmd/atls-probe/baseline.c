@@ -146,9 +146,7 @@ struct baselines *baselines_read(const char *name, struct atls_error *err)
 
 bool baselines_find(const struct baselines *baselines, const char *target, struct atls_sight *sight)
 {
-	struct baseline wanted;
-
-	wanted.target = (char *)(uintptr_t)target;
+	const struct baseline wanted = {.target = (char *)(uintptr_t)target};
 	const struct baseline *found = baselines->count
 					       ? bsearch(&wanted, baselines->baseline,
 							 baselines->count, sizeof wanted, by_target)

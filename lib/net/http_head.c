@@ -97,13 +97,22 @@ static int take_length(
 	return ATLS_OK;
 }
 
+/* "HTTP/1.1 NNN", which no NUL ends; 0 if there is no number. */
+static unsigned read_status(const char *line, size_t len)
+{
+	const char *end = line + len, *at = memchr(line, ' ', len);
+	unsigned status = 0;
+	for (at = at ? at + 1 : end; at < end && *at >= '0' && *at <= '9' && status < 1000; at++)
+		status = status * 10 + (unsigned)(*at - '0');
+	return status;
+}
+
 /* Interim answers, or a proxy's 407, came before: only the last head counts. */
 static int begin_answer(
 	struct atls_http_head *head, struct atls_http_answer *answer, const char *line, size_t len)
 {
-	const char *space = memchr(line, ' ', len);
 	head->whole = head->has_length = false;
-	head->status = space ? (unsigned)strtoul(space, NULL, 10) : 0;
+	head->status = read_status(line, len);
 	if (!head->cookies_fixed)
 		head->cookies[0] = '\0';
 	answer->content_type[0] = '\0';

@@ -196,7 +196,8 @@ static void join(int listener, const struct sockaddr_in *target)
 	int there = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (there < 0 || connect(there, (const struct sockaddr *)target, sizeof *target)) {
 		close(near);
-		close(there);
+		if (there >= 0)
+			close(there);
 		return;
 	}
 	struct link *link = need(calloc(1, sizeof *link));
