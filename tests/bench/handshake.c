@@ -13,7 +13,7 @@
 static int dial(const char *port)
 {
 	struct sockaddr_in to = {.sin_family = AF_INET,
-		.sin_port = htons((unsigned short)atoi(port)),
+		.sin_port = htons((unsigned short)strtoul(port, NULL, 10)),
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 

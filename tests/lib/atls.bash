@@ -196,7 +196,8 @@ start_client() { # IN OUT OPTION...
     fi
     # shellcheck disable=SC2016  # the inner shell's
     start client bash -c 'if [[ $1 != - ]]; then exec >"$1"; fi; exec "${@:2}" <"$0"' "$1" "$2" \
-        "$ATLS_BIN/atls-client" --cacert "$CERTS/ca.pem" --servername service.test "${@:3}"
+        "$ATLS_BIN/atls-client" ${CLIENT_CARRIAGE:+--carriage "$CLIENT_CARRIAGE"} \
+        --cacert "$CERTS/ca.pem" --servername service.test "${@:3}"
 }
 end_input() { exec {INPUT_FD}>&-; }
 
