@@ -14,7 +14,8 @@ setup_file() {
     export BIG=$DIR/big HELLO=$DIR/hello
 }
 
-setup() { begin_test; }
+# shellcheck disable=SC2034  # client() takes it: whose requests are counted here
+setup() { CLIENT_CARRIAGE=base && begin_test; }
 teardown() { end_test; }
 teardown_file() { end_file; }
 
