@@ -105,6 +105,8 @@ void base_turn(struct session *session, enum atls_course_turn turn, const struct
 int stream_begin(struct session *session, struct atls_error *err);
 void stream_carry(struct session *session);
 void stream_answered(struct lane *lane, struct atls_http_answer *answer);
+/* What came in order goes to TLS. */
+void stream_take(struct session *session);
 
 /* And on a WebSocket. 0 or ATLS_E_MEMORY. */
 int ws_begin(struct session *session);

@@ -42,21 +42,11 @@ static void lost(struct session *session, const struct atls_error *err)
 
 /* ---- What comes ---- */
 
-static void take(struct session *session)
-{
-	const uint8_t *bytes;
-	size_t len;
-	while ((len = atls_stream_client_take(session->stream, &bytes)))
-		(void)atls_engine_feed(session->course.engine, bytes, len);
-	if (atls_stream_client_facts(session->stream).complete)
-		atls_engine_end_input(session->course.engine);
-}
-
 static int on_bytes(void *ctx, const uint8_t *bytes, size_t len, struct atls_error *err)
 {
 	struct session *session = ctx;
 	int rc = atls_stream_client_ws_bytes(session->stream, bytes, len, atls_now_ms(), err);
-	take(session);
+	stream_take(session);
 	return rc;
 }
 
@@ -68,7 +58,7 @@ static int on_text(void *ctx, const char *text, size_t len, struct atls_error *e
 	int rc = atls_stream_dict_read(&dict, text, len, err);
 	if (!rc)
 		rc = atls_stream_client_ws_text(session->stream, &dict, atls_now_ms(), err);
-	take(session);
+	stream_take(session);
 	if (!rc && !greeted) {
 		session->ws_failures = 0;
 		event_del(session->ws_timer);

@@ -124,7 +124,7 @@ static void go_over_to_json(struct session *session)
 		ATLS_STREAM_HEADER " is stripped on the way: the session goes on in json");
 }
 
-static void take(struct session *session)
+void stream_take(struct session *session)
 {
 	const uint8_t *bytes;
 	size_t len;
@@ -145,7 +145,7 @@ static void valid(struct session *session, struct heard *heard)
 		session_end(session, &heard->err);
 		return;
 	}
-	take(session);
+	stream_take(session);
 	session_note_established(session);
 	/* The next exchange travels while this one is decrypted, written out and refilled. */
 	if (heard->body.len >= ATLS_STREAM_BULK)
