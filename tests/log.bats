@@ -177,7 +177,7 @@ ESC=$'\033'
     for case in '| ' "$DIR/out -q" "$DIR/out --no-progress-meter" "$DIR/out --log-format json" 'tty '; do
         start_service echo -vv
         # shellcheck disable=SC2086  # words
-        start_shown "$DIR/in" $case
+        start_shown "$DIR/in" $case --carriage base
         long_idle
         end_input
         wait_exit client 30
@@ -195,7 +195,7 @@ ESC=$'\033'
 
 @test "progress: not on a terminal that cannot, and a narrow one is not left" {
     start_service echo -vv
-    SHOWN_TERM=dumb start_shown "$DIR/in" "$DIR/out"
+    SHOWN_TERM=dumb start_shown "$DIR/in" "$DIR/out" --carriage base
     long_idle
     end_input
     wait_exit client 30

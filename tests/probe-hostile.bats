@@ -85,8 +85,8 @@ odd() { # NAME OPTION...
 
 # ---- ports --------------------------------------------------------------------------------------
 
-# Listens and then, on each connection: "reset"s it, "hang"s, "close"s it, sends "garbage", or a TLS
-# record and then "stall"s.
+# Listens and then, on each connection: "reset"s it, "hang"s, "close"s it, sends "garbage", what an "http" server
+# says to a ClientHello, or a TLS record and then "stall"s.
 read -rd '' PORT_PY <<'PYTHON' || :
 import socket, struct, sys, threading
 
@@ -110,6 +110,10 @@ while True:
         link.recv(65536)
         link.sendall(bytes(range(256)) * 64)
         kept.append(link)
+    elif how == "http":
+        link.recv(65536)
+        link.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        kept.append(link)
     elif how == "stall":
         link.recv(65536)
         link.sendall(b"\x16\x03\x03\x40\x00\x02")
@@ -130,12 +134,7 @@ port() { # HOW CODE WORDS
 @test "a port that stalls amid a record" { port stall 3 'TLS: the handshake was not done within 1.0 s'; }
 @test "a port that sends garbage" { port garbage 5 'TLS: what answers there does not speak TLS'; }
 
-@test "a port that speaks plain HTTP" {
-    mkdir "$DIR/www"
-    start_app "$DIR/www"
-    run -5 --separate-stderr probe --connect-to "a.test:443:127.0.0.1:$APP_PORT" a.test
-    [[ ${lines[0]} == 'a.test: unreachable: TLS: what answers there does not speak TLS' ]]
-}
+@test "a port that speaks plain HTTP" { port http 5 'TLS: what answers there does not speak TLS'; }
 
 @test "nobody there" {
     run -3 --separate-stderr probe --depth quick "127.0.0.1:$(free_port)"

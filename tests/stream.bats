@@ -140,6 +140,23 @@ survives() { # FAULT... -- CLIENT-OPTION...
 @test "POSTs are doubled, in json" { survives double=300 -- --encoding json; }
 @test "answers change their order" { survives slow=60 -- ; }
 @test "502, 503, 504 and 429 at random" { survives status=80 -- ; }
+@test "the last acknowledgement is lost twice" {
+    start_service echo
+    start_relay mute=2
+    run -0 --separate-stderr client -v "$RELAY" <<<words
+    [[ $output == words ]]
+    wait_log serve 'closed by both sides' 20
+    stop relay
+    grep ', mute 2' "$DIR/relay.log"
+}
+@test "the last acknowledgement is lost for good: the end is known all the same" {
+    start_service echo
+    start_relay mute=9
+    run -0 --separate-stderr client -v "$RELAY" <<<words
+    [[ $output == words ]]
+    stop relay
+    grep ', mute 3' "$DIR/relay.log"
+}
 @test "ATLS-Stream is stripped from the start" { survives strip=0 -- ; }
 @test "ATLS-Stream is stripped from answers, from the start" { survives strip-down=0 -- ; }
 @test "ATLS-Stream is stripped from the middle on" {

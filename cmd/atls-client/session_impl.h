@@ -45,6 +45,8 @@ struct session {
 	struct event *deadline; /* handshake, later the stop's */
 	bool binary_works;      /* an answer in a binary encoding came, if without its dictionary */
 	unsigned tries;         /* stream: of the opening request */
+	unsigned last_tries;    /* stream: of close_notify or an alert, each after the other's loss */
+	int64_t last_try;
 	char *url;
 	uint64_t exchanges_before;   /* of other inner sessions */
 	struct outer_report *report; /* --report-outer, or null */

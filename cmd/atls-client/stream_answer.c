@@ -10,6 +10,8 @@
 
 /* An opening request that got as far as the wire is made so often. */
 #define OPENING_TRIES 4
+/* The last word is lost so often before the session ends without it. */
+#define LAST_TRIES 3
 /* Who wants a longer pause does so at the beginning, where the user can be told. */
 #define OPENING_RETRY_AFTER_S 1
 
@@ -166,20 +168,30 @@ static bool only_close_is_left(const struct session *session)
 		       CLOSE_NOTIFY_MAX;
 }
 
+/* A last word is owed a few times, not for minutes: no success depends on it. What was under way at
+ * the same time was lost by the same fault. A service that forgot the session needs none. */
+static bool last_word_is_lost(struct session *session, const struct heard *heard, bool unknown)
+{
+	bool failed = atls_engine_state(session->course.engine) & ATLS_FAILED;
+	if (!failed && !only_close_is_left(session))
+		return false;
+	if (!unknown && session->last_tries &&
+		session->lanes[heard->slot].sent_at < session->last_try)
+		return false;
+	session->last_try = atls_now_ms();
+	if (!unknown && ++session->last_tries < LAST_TRIES && heard->answer->retry_after_s == 0)
+		return false;
+	session_end(session, failed ? atls_engine_error(session->course.engine) : NULL);
+	return true;
+}
+
 static void lost(struct session *session, struct heard *heard, bool unknown)
 {
 	int64_t retry_after =
 		heard->answer->retry_after_s > 0 ? heard->answer->retry_after_s * 1000 : 0;
 	session->last_loss = heard->err;
-	if (only_close_is_left(session)) {
-		session_end(session, NULL);
+	if (last_word_is_lost(session, heard, unknown))
 		return;
-	}
-	if (atls_engine_state(session->course.engine) & ATLS_FAILED) {
-		/* An alert is owed once, not for minutes. */
-		session_end(session, atls_engine_error(session->course.engine));
-		return;
-	}
 	session_log(session, ATLS_LOG_VERBOSE, "exchange_lost", "an exchange was lost: %s",
 		heard->err.text);
 	if (atls_stream_client_lost(

@@ -147,7 +147,10 @@ void tell_direct(const struct client *client, const struct atls_engine *engine,
 	snprintf(name, sizeof name, "%u", number);
 	inner_suite(engine, suite, sizeof suite);
 	const struct atls_log_about about = {
-		"direct_tls", name, certificate_facts(&tried->verdict)};
+		.event = "direct_tls",
+		.session = name,
+		.facts = certificate_facts(&tried->verdict),
+	};
 	json_object_set_new(about.facts, "target", atls_out_string(target));
 	json_object_set_new(about.facts, "suite", atls_out_string(suite));
 	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,

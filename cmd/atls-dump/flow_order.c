@@ -85,6 +85,7 @@ bool order_next(struct order *order, uint64_t offset, struct order_part *part)
 			return true;
 		}
 		free(part->owned);
+		part->owned = NULL;
 	}
 	if (order->now) { /* there was no room for it */
 		*part = (struct order_part){

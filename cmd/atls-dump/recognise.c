@@ -33,7 +33,7 @@ static bool is_flow(const uint8_t *head, size_t len)
 	if (prefix <= 0)
 		return false;
 	int key = tnet_length(head + prefix, len - (size_t)prefix, &value);
-	size_t at = (size_t)(prefix + key);
+	size_t at = (size_t)prefix + (size_t)(key > 0 ? key : 0);
 	return key > 0 && value > 0 && at < len && head[at] >= 'a' && head[at] <= 'z';
 }
 

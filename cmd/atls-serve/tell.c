@@ -109,7 +109,7 @@ void tell_websocket(const struct tunnel *tunnel)
 {
 	char name[SESSION_NAME];
 	const struct atls_log_about about = {
-		"websocket", short_name(tunnel->session->id, name), NULL};
+		.event = "websocket", .session = short_name(tunnel->session->id, name)};
 	atls_log_event(&tunnel->service->log, ATLS_LOG_VERBOSE, &about,
 		"session %s: on a WebSocket", name);
 }
@@ -119,7 +119,9 @@ void tell_websocket_end(
 {
 	char name[SESSION_NAME] = "?";
 	const struct atls_log_about about = {
-		"websocket_end", tunnel ? short_name(tunnel->session->id, name) : NULL, NULL};
+		.event = "websocket_end",
+		.session = tunnel ? short_name(tunnel->session->id, name) : NULL,
+	};
 	atls_log_event(&service->log, ATLS_LOG_VERBOSE, &about,
 		"session %s: its WebSocket ended: %s", name, err->text);
 }

@@ -190,7 +190,7 @@ static void watch(int fd, struct link *link)
 
 static void join(int listener, const struct sockaddr_in *target)
 {
-	int near = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	int near = accept(listener, NULL, NULL);
 	if (near < 0)
 		return;
 	int there = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

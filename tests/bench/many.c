@@ -201,5 +201,7 @@ int main(int argc, char **argv)
 	qsort(many.took, many.took_count, sizeof *many.took, by_size);
 	printf("%.1f %.1f %zu %zu\n", many.took[many.took_count / 2],
 		many.took[many.took_count * 99 / 100], many.took_count, many.lost + many.owing);
+	free(many.streams);
+	free(many.took);
 	return 0;
 }

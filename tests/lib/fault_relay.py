@@ -8,6 +8,7 @@ FAULT is NAME=VALUE, and several work together. Rates are of a thousand requests
     drop=R       the request is carried out, and its answer thrown away: 502, or a closed connection
     double=R     the request goes to the service twice, on two connections; one answer comes back
     status=R     502, 503, 504 or 429 instead of the request
+    mute=N       503 for the first N requests that carry nothing and ask to wait for nothing
     slow=MS      each answer is late by up to so much: those of several requests change their order
     strip=N      ATLS-Stream is taken from requests and answers, from the N-th request on
     strip-up=N, strip-down=N    from one of them alone
@@ -82,6 +83,10 @@ class Relay:
     def without_stream(lines):
         return [line for line in lines if not line.lower().startswith(b"atls-stream:")]
 
+    @staticmethod
+    def is_mute(lines):
+        return not any(b"poll" in line for line in lines if line.lower().startswith(b"atls-stream:"))
+
     async def ask(self, message):
         """The service's answer to a whole request, on a connection of its own."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.target, limit=1 << 20)
@@ -102,6 +107,9 @@ class Relay:
         if self.strikes("status"):
             status = self.random.choice((b"502 Bad", b"503 Busy", b"504 Late", b"429 Many"))
             return [b"HTTP/1.1 " + status, b"Content-Length: 0"], b""
+        if not body and self.done["mute"] < self.faults.get("mute", 0) and self.is_mute(lines):
+            self.done["mute"] += 1
+            return [b"HTTP/1.1 503 Busy", b"Content-Length: 0"], b""
         if len(body) > self.faults.get("limit", 1 << 60):
             self.done["limit"] += 1
             return [b"HTTP/1.1 413 Large", b"Content-Length: 0"], b""

@@ -211,11 +211,12 @@ static struct heard *listen(
 		.events = &events,
 		.ctx = heard};
 	struct atls_trace *trace = atls_trace_new(&config);
-	char side;
-	unsigned offset, len;
-	int used;
-	for (const char *at = (const char *)sample->segments.bytes;
-		sscanf(at, "%c %u %u\n%n", &side, &offset, &len, &used) == 3; at += used) {
+	char *at = (char *)sample->segments.bytes;
+	while (*at == 'c' || *at == 's') {
+		char side = *at;
+		unsigned long offset = strtoul(at + 1, &at, 10);
+		unsigned long len = strtoul(at, &at, 10);
+		at += *at == '\n';
 		const struct file *file = side == 'c' ? &sample->client : &sample->server;
 		size_t take = len < limit ? len : limit;
 		limit -= take;
