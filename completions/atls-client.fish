@@ -32,7 +32,7 @@ complete -c atls-client -l unix-socket -r -F -d 'connect to this Unix socket ins
 complete -c atls-client -l interface -x -d 'network interface or local address to use'
 complete -c atls-client -s 4 -l ipv4 -d 'use IPv4 only'
 complete -c atls-client -s 6 -l ipv6 -d 'use IPv6 only'
-complete -c atls-client -l carriage -x -a 'auto ws stream base' -d 'how bytes travel in requests (default: auto, stream and then base)'
+complete -c atls-client -l carriage -x -a 'auto ws stream base' -d 'how bytes travel (default: auto, stream, then ws where it pays, or base)'
 complete -c atls-client -l encoding -x -a 'auto json octet-stream atls' -d 'form of the HTTP bodies (default: auto, atls and then json)'
 complete -c atls-client -l body-size -x -d 'most TLS bytes in one body, 1k to 1M (default: 256k)'
 complete -c atls-client -l idle-poll -x -d 'longest pause between polls when idle (default: 1)'

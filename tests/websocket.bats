@@ -20,10 +20,14 @@ setup() {
     . tests/lib/common.bash
     . tests/lib/atls.bash
     . tests/lib/boxes.bash
+    . tests/lib/boxes2.bash
     begin_test
 }
 
-teardown() { end_test; }
+teardown() {
+    end_squid
+    end_test
+}
 
 teardown_file() {
     . tests/lib/common.bash
@@ -163,4 +167,108 @@ get_upgrade() { # HEADER...
         -H 'ATLS-Stream: id="0123456789012345678901", gen=2, up=5000, ack=900, max=70000' \
         --data-binary "@$DIR/body" "$SERVICE/.well-known/atls"
     [[ $output == 422 ]]
+}
+
+# ---- --carriage auto --------------------------------------------------------------------------
+
+# Words go round, one after the other, until a line of the client's log is there; then some MiB at
+# once, and the end. All that was said comes back.
+talks_until() { # REGEX CLIENT-OPTION...
+    local seen=$1 word
+    shift
+    rm -f "$DIR/in" && mkfifo "$DIR/in"
+    exec 9<>"$DIR/in"
+    start client bash -c 'exec "$@" <"$0" >"$DIR/out"' "$DIR/in" "$ATLS_BIN/atls-client" -v \
+        --report "$DIR/report" --cacert "$CERTS/ca.pem" --servername service.test "$@" 9>&-
+    : >"$DIR/said"
+    for word in {1..400}; do
+        printf '%s\n' "$word" | tee -a "$DIR/said" >&9
+        wait_for 20 grep -qsx "$word" "$DIR/out" || return
+        if grep -Eaqs -e "$seen" "$DIR/client.log"; then break; fi
+    done
+    cat "$DATA" >>"$DIR/said" && cat "$DATA" >&9
+    exec 9>&-
+    wait_exit client 60
+    cat "$DIR/client.log"
+    [[ $STOP_STATUS == 0 ]] && grep -Eaq -e "$seen" "$DIR/client.log" && same "$DIR/said" "$DIR/out"
+}
+gets() { grep -c '"GET ' "$DIR/nginx/access.log" || :; }
+start_ws_relay() { # OPTION...
+    start_tool RELAY_PORT relay "$PYTHON" tests/lib/ws_relay.py --to "${SERVICE##*:}" "$@"
+}
+
+@test "auto: beside running requests, behind nginx, and nothing is lost on the way over" {
+    start_service echo
+    box_nginx_ws "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
+    talks_until 'session 1: on a WebSocket' "https://127.0.0.1:$NGINX_PORT"
+    grep -Eq 'session 1: inner TLS: .* stream carriage, ' "$DIR/client.log"
+    jq -e '.carriage == "ws" and .ok and .path.requests_lost == 0' "$DIR/report"
+    stop nginx
+    [[ $(gets) == 1 ]]
+}
+
+@test "auto: a check and a few words ask for no WebSocket" {
+    start_service echo
+    box_nginx_ws "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
+    run -0 --separate-stderr client --check "https://127.0.0.1:$NGINX_PORT"
+    run -0 --separate-stderr client "https://127.0.0.1:$NGINX_PORT" <<<words
+    [[ $output == words ]]
+    stop nginx
+    [[ $(gets) == 0 ]]
+}
+
+@test "auto: nginx forwards no upgrade: requests go on, and no other session asks again" {
+    start_service echo
+    box_nginx_tls "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
+    talks_until 'session 1: no WebSocket: .*; going on with requests' "https://127.0.0.1:$NGINX_PORT"
+    jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0' "$DIR/report"
+    [[ $(gets) == 1 ]]
+    start_tool FORWARD forward "$ATLS_BIN/atls-client" -v -L 0 --cacert "$CERTS/ca.pem" \
+        --servername service.test "https://127.0.0.1:$NGINX_PORT"
+    for _ in 1 2; do
+        exec 8<>"/dev/tcp/127.0.0.1/$FORWARD"
+        for word in {1..40}; do
+            printf '%s\n' "$word" >&8
+            read -r -t 20 answer <&8
+            [[ $answer == "$word" ]]
+            nap 0.05
+        done
+        exec 8>&-
+    done
+    stop forward
+    [[ $(grep -c 'no WebSocket: ' "$DIR/forward.log") == 1 ]]
+    stop nginx
+    [[ $(gets) == 2 ]]
+}
+
+@test "auto: an upgrade that is swallowed disturbs nothing" {
+    start_service echo
+    start_ws_relay --swallow
+    talks_until 'no WebSocket: protocol: WebSocket: nobody speaks on it within 3 s: .*; going on with requests' \
+        "http://127.0.0.1:$RELAY_PORT"
+    jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0' "$DIR/report"
+    stop relay
+    grep -qx '1 upgrades were asked for' "$DIR/relay.log"
+}
+
+@test "auto: a WebSocket that is cut: requests carry it, and after a while another one" {
+    start_service echo
+    start_ws_relay --cut 1500
+    talks_until 'its WebSocket was lost: ' "http://127.0.0.1:$RELAY_PORT"
+    stop relay
+    start_ws_relay --cut 1000000
+    talks_until 'on a WebSocket' "http://127.0.0.1:$RELAY_PORT"
+    grep -q 'its WebSocket was lost: ' "$DIR/client.log"
+}
+
+@test "auto: through squid, and where atls-serve ends the outer TLS itself" {
+    start_service echo
+    box_squid
+    talks_until 'session 1: (on a WebSocket|no WebSocket: .*; going on with requests)' \
+        --proxy "http://127.0.0.1:$BOX_PORT" "$SERVICE"
+    stop serve
+    start_serve SERVICE_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/front.pem" \
+        --outer-key "$CERTS/front.key" --backend "$BACKEND"
+    talks_until 'session 1: no WebSocket: .*; going on with requests' "https://127.0.0.1:$SERVICE_PORT"
+    jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0' "$DIR/report"
 }

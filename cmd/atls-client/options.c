@@ -63,7 +63,7 @@ static const struct atls_opt options[] = {
 	{OPT_IPV4, '4', "ipv4", NULL, ATLS_OPT_NONE, NULL, "use IPv4 only", false},
 	{OPT_IPV6, '6', "ipv6", NULL, ATLS_OPT_NONE, NULL, "use IPv6 only", false},
 	{OPT_CARRIAGE, 0, "carriage", "NAME", ATLS_OPT_CHOICE, "auto|ws|stream|base",
-		"how bytes travel in requests (default: auto, stream and then base)", false},
+		"how bytes travel (default: auto, stream, then ws where it pays, or base)", false},
 	{OPT_ENCODING, 0, "encoding", "NAME", ATLS_OPT_CHOICE, "auto|json|octet-stream|atls",
 		"form of the HTTP bodies (default: auto, atls and then json)", false},
 	{OPT_BODY_SIZE, 0, "body-size", "SIZE", ATLS_OPT_TEXT, NULL,

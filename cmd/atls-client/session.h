@@ -31,6 +31,7 @@ struct client {
 	struct atls_error stopped;    /* --max-time is over, if it has a code */
 	bool base_only;               /* found by a session: there is no stream carriage... */
 	bool base_json;               /* ...and its encoding is to be json */
+	int64_t ws_not_before;        /* ...and none on a WebSocket, until then */
 	bool outer_told;              /* -v reported the outer TLS already */
 	unsigned numbers;             /* sessions begun */
 };

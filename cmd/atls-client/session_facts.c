@@ -1,6 +1,8 @@
 /* What others may know of a session. */
 #include "session_impl.h"
 
+#include "core/stream_ws.h"
+
 /* Whether the service has all that was said so far, and answered to it. */
 static bool is_heard(const struct session *session)
 {
@@ -15,11 +17,12 @@ static bool is_heard(const struct session *session)
 
 struct session_facts session_facts(const struct session *session)
 {
+	bool websocket = session->ws_link && atls_stream_client_attached(session->stream);
 	struct session_facts facts = {
 		.engine = session->course.engine,
 		.channel = session->lanes[0].channel,
 		.codec = session->course.codec,
-		.carriage = session->ws_link  ? "ws"
+		.carriage = websocket         ? "ws"
 			    : session->stream ? "stream"
 					      : "base",
 		.streams = session->stream != NULL,

@@ -40,12 +40,15 @@ struct session {
 	bool ws_wanted;                    /* it is worth trying */
 	unsigned ws_failures;              /* in a row */
 	int64_t ws_not_before;             /* the next try; requests carry the session meanwhile */
+	int64_t ws_since;                  /* the other end's greeting */
+	int64_t ws_pause;                  /* --carriage auto: after the last loss */
+	uint64_t ws_carried;               /* --carriage auto: exchanges before that */
 	struct lane lanes[ATLS_STREAM_INFLIGHT_MAX];
 	struct event *timer;    /* the next step */
 	struct event *deadline; /* handshake, later the stop's */
 	bool binary_works;      /* an answer in a binary encoding came, if without its dictionary */
 	unsigned tries;         /* stream: of the opening request */
-	unsigned last_tries;    /* stream: of close_notify or an alert, each after the other's loss */
+	unsigned last_tries; /* stream: of close_notify or an alert, each after the other's loss */
 	int64_t last_try;
 	char *url;
 	uint64_t exchanges_before;   /* of other inner sessions */
@@ -113,9 +116,8 @@ void stream_take(struct session *session);
 /* And on a WebSocket. 0 or ATLS_E_MEMORY. */
 int ws_begin(struct session *session);
 void ws_end(struct session *session);
-/* Whether a WebSocket is about to stand: no requests are to be made then. Begins one if it is time
- * to.
- */
+/* Begins a WebSocket if it is time to. Whether no requests are to be made, because one is about to
+ * stand. */
 bool ws_dials(struct session *session);
 /* Says what there is on the one that stands. True if bytes went out, so that there is room for
  * more. */

@@ -1,5 +1,7 @@
-/* A session's stream carriage on a WebSocket: --carriage ws. What goes wrong with it, the requests
- * of session_stream.c mend. */
+/* A session's stream carriage on a WebSocket. What goes wrong with it, the requests of
+ * session_stream.c mend. With --carriage ws a session begins on one; with --carriage auto it is
+ * opened beside the requests, when there is enough to say, and takes over when the other end
+ * greeted. */
 #include "session_impl.h"
 
 #include "core/err.h"
@@ -14,12 +16,52 @@
 /* Before the next one, doubled each time. */
 #define RETRY_MS 100
 
+/* --carriage auto: a session is worth a WebSocket when it stands for so long, and so many exchanges
+ * had bytes to carry. */
+#define WORTH_MS        1000
+#define WORTH_EXCHANGES 16u
+/* After the loss of one that worked, doubled each time, until one holds for the longest pause. */
+#define PAUSE_MIN_MS 1000
+#define PAUSE_MAX_MS 64000
+/* What a path refused one session, it refuses all of them for so long. */
+#define REFUSED_MS (10 * 60 * 1000)
+
+static bool chooses(const struct session *session)
+{
+	return session->client->settings.carriage == CARRIAGE_AUTO;
+}
+
 void ws_drop(struct session *session)
 {
 	event_del(session->ws_timer);
 	session->ws_link = NULL;
 	atls_ws_client_free(session->ws);
 	session->ws = NULL;
+}
+
+/* One that worked is lost: requests carry the session, and another one is tried after a while. */
+static void pause_auto(struct session *session, int64_t now)
+{
+	if (now - session->ws_since >= PAUSE_MAX_MS || session->ws_pause == 0)
+		session->ws_pause = PAUSE_MIN_MS;
+	else if (session->ws_pause < PAUSE_MAX_MS)
+		session->ws_pause *= 2;
+	session->ws_not_before = now + session->ws_pause;
+	session->ws_carried = atls_stream_client_facts(session->stream).carried;
+}
+
+/* The next one, if there is to be one. */
+static void plan(struct session *session, bool greeted)
+{
+	int64_t now = atls_now_ms();
+	if (!atls_stream_client_attached(session->stream))
+		session->ws_not_before = now + (RETRY_MS << session->ws_failures);
+	if (!chooses(session))
+		return;
+	if (greeted)
+		pause_auto(session, now);
+	else if (!session->ws_wanted)
+		session->client->ws_not_before = now + REFUSED_MS;
 }
 
 static void lost(struct session *session, const struct atls_error *err)
@@ -32,10 +74,8 @@ static void lost(struct session *session, const struct atls_error *err)
 		greeted ? "its WebSocket was lost: %s" : "no WebSocket: %s%s", err->text,
 		session->ws_wanted ? "" : "; going on with requests");
 	ws_drop(session);
-	int64_t now = atls_now_ms();
-	if (!atls_stream_client_attached(session->stream))
-		session->ws_not_before = now + (RETRY_MS << session->ws_failures);
-	atls_stream_client_detach(session->stream, now);
+	plan(session, greeted);
+	atls_stream_client_detach(session->stream, atls_now_ms());
 	if (!session->over)
 		session_step(session);
 }
@@ -61,6 +101,7 @@ static int on_text(void *ctx, const char *text, size_t len, struct atls_error *e
 	stream_take(session);
 	if (!rc && !greeted) {
 		session->ws_failures = 0;
+		session->ws_since = atls_now_ms();
 		event_del(session->ws_timer);
 		session_log(session, ATLS_LOG_VERBOSE, "websocket", "on a WebSocket");
 	}
@@ -92,7 +133,8 @@ static void on_opened(void *ctx, struct atls_ws_link *link)
 	struct atls_stream_dict greeting;
 	char text[ATLS_STREAM_TEXT];
 	session->ws_link = link;
-	atls_stream_client_attach(session->stream, &greeting);
+	(chooses(session) ? atls_stream_client_offer : atls_stream_client_attach)(
+		session->stream, &greeting);
 	(void)atls_ws_link_text(link, text, atls_stream_dict_write(&greeting, text));
 	atls_timer_set(session->ws_timer, ATLS_STREAM_GREETING_MS);
 	session_carry(session);
@@ -111,18 +153,22 @@ static void on_greeting_timer(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
+	struct session *session = ctx;
 	struct atls_error err = {0};
+	/* Requests carry the session already, and have to go on doing so. */
+	if (chooses(session))
+		session->ws_failures = FAILURES_MAX;
 	atls_error_set(&err, ATLS_E_PROTOCOL,
 		"protocol: WebSocket: nobody speaks on it within %d s: something on the way "
 		"swallowed the upgrade",
 		ATLS_STREAM_GREETING_MS / 1000);
-	lost(ctx, &err);
+	lost(session, &err);
 }
 
 int ws_begin(struct session *session)
 {
 	session->ws_timer = event_new(session->client->base, -1, 0, on_greeting_timer, session);
-	session->ws_wanted = session->client->settings.carriage == CARRIAGE_WS;
+	session->ws_wanted = chooses(session) || session->client->settings.carriage == CARRIAGE_WS;
 	return session->ws_timer ? ATLS_OK : ATLS_E_MEMORY;
 }
 
@@ -147,16 +193,31 @@ static void dial(struct session *session)
 	struct atls_error err = {0};
 	session->ws = atls_ws_client_new(client->http, client->base, &client->way, session->url,
 		atls_http_channel_cookies(session->lanes[0].channel), &events, session, &err);
-	if (!session->ws)
+	if (!session->ws && chooses(session))
+		session->ws_wanted = false;
+	else if (!session->ws)
 		session_end(session, &err);
+}
+
+/* --carriage auto: the first bytes went out in requests long ago, and there will be more. Bodies
+ * that are to be captured are those of requests. */
+static bool is_worth_it(const struct session *session, int64_t now)
+{
+	const struct client *client = session->client;
+	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
+	return session->stood && now - session->stood >= WORTH_MS &&
+	       facts.carried - session->ws_carried >= WORTH_EXCHANGES && !facts.fin_acked &&
+	       !facts.complete && !session->stopping && !client->capture &&
+	       now >= client->ws_not_before;
 }
 
 bool ws_dials(struct session *session)
 {
+	int64_t now = atls_now_ms();
 	if (!session->ws && session->ws_wanted && !session->reporting &&
-		atls_now_ms() >= session->ws_not_before)
+		now >= session->ws_not_before && (!chooses(session) || is_worth_it(session, now)))
 		dial(session);
-	return session->ws && !session->ws_link;
+	return session->ws && !session->ws_link && !chooses(session);
 }
 
 bool ws_carry(struct session *session)

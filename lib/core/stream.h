@@ -105,6 +105,7 @@ struct atls_stream_facts {
 	int64_t poll_ms;
 	int64_t cut_ms;     /* a poll was cut after this; 0: none was */
 	uint64_t exchanges; /* valid answers */
+	uint64_t carried;   /* of these: with news of bytes, either way */
 	uint64_t lost;      /* requests */
 	size_t kept;        /* bytes that this end holds for retransmission or ahead of a gap */
 };

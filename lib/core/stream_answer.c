@@ -118,6 +118,9 @@ int atls_stream_client_too_large(struct atls_stream_client *client, unsigned num
 	struct atls_slot slot = take_slot(client, number);
 	size_t half = (size_t)(slot.to - slot.from) / 2;
 	requeue(client, &slot);
+	/* A WebSocket took over what it was about. */
+	if (slot.gen != client->gen && slot.from == slot.to)
+		return ATLS_OK;
 	if (half < ATLS_BODY_MIN)
 		return ATLS_E_NETWORK;
 	if (half < client->limits.body_max)
@@ -203,14 +206,15 @@ void atls_stream_alive(struct atls_stream_client *client, int64_t now)
 	client->exchanges++;
 }
 
-/* A poll that has its answer at once, while something is missing, is not repeated at once. */
+/* A poll that has its answer at once, while something is missing or a WebSocket is on its way,
+ * is not repeated at once. */
 static void pace_polls(
 	struct atls_stream_client *client, const struct atls_slot *slot, size_t len, int64_t now)
 {
 	if (len) {
 		client->poll_pause = ATLS_PACE_MIN_MS;
 		client->poll_not_before = 0;
-	} else if (slot->poll && slot->gen == client->gen && client->gap) {
+	} else if (slot->poll && slot->gen == client->gen && (client->gap || client->offering)) {
 		client->poll_not_before = now + client->poll_pause;
 		client->poll_pause *= 2;
 		if (client->poll_pause > ATLS_PACE_MAX_MS)
@@ -243,6 +247,7 @@ int atls_stream_client_answered(struct atls_stream_client *client, unsigned numb
 			atls_stream_new_gen(client);
 		return ATLS_OK;
 	}
+	client->carried += client->send.acked > acked || recv->next > got;
 	/* Small talk that answers what was said brings no more of itself. */
 	client->busy = len && (len >= ATLS_STREAM_BULK || slot.from == slot.to);
 	pace_polls(client, &slot, len, now);
@@ -269,6 +274,7 @@ struct atls_stream_facts atls_stream_client_facts(const struct atls_stream_clien
 		.poll_ms = client->poll_ms,
 		.cut_ms = client->cut_ms,
 		.exchanges = client->exchanges,
+		.carried = client->carried,
 		.lost = client->losses,
 		.kept = (size_t)(client->send.end - client->send.acked) + client->recv.stored,
 	};

@@ -77,7 +77,7 @@ void atls_stream_client_heard(struct atls_stream_client *client, unsigned slot, 
 
 void atls_stream_new_gen(struct atls_stream_client *client)
 {
-	client->gen++;
+	client->gen = (client->gen > client->offered ? client->gen : client->offered) + 1;
 	client->gap = false;
 	client->gap_top = 0;
 }

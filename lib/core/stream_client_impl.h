@@ -67,6 +67,9 @@ struct atls_stream_client {
 	uint32_t random;
 	uint64_t exchanges, losses;
 	struct atls_attachment ws;
+	uint64_t offered; /* the gen of the last greeting of a WebSocket */
+	bool offering;    /* nobody answered to it yet; requests go on */
+	uint64_t carried; /* valid answers that brought news of bytes, either way */
 };
 
 #define ATLS_STREAM_BYES    3u

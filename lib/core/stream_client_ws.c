@@ -18,7 +18,7 @@ static void fill_dict(struct atls_stream_client *client, bool fin, struct atls_s
 	client->told_max = atls_recv_promise(&client->recv, client->unread);
 	*dict = (struct atls_stream_dict){
 		.has = ATLS_DICT_REQUEST | (fin ? ATLS_DICT_FIN : 0u),
-		.gen = client->gen,
+		.gen = client->offering ? client->offered : client->gen,
 		.up = client->send.next,
 		.ack = atls_recv_ack(&client->recv),
 		.max = client->told_max,
@@ -27,24 +27,61 @@ static void fill_dict(struct atls_stream_client *client, bool fin, struct atls_s
 	atls_attachment_told(&client->ws, dict, dict->up);
 }
 
-void atls_stream_client_attach(struct atls_stream_client *client, struct atls_stream_dict *greeting)
+/* What requests carried is said again here, so nothing of them is to be repeated. */
+static void leave_requests(struct atls_stream_client *client)
 {
-	/* What requests carried is said again here, so nothing of them is to be repeated. */
 	for (unsigned i = 0; i < ATLS_STREAM_INFLIGHT_MAX; i++) {
 		client->slots[i].to = client->slots[i].from;
 		client->slots[i].fin = false;
 	}
 	client->resends = 0;
 	atls_stream_new_gen(client);
+}
+
+void atls_stream_client_attach(struct atls_stream_client *client, struct atls_stream_dict *greeting)
+{
+	leave_requests(client);
 	atls_attachment_begin(&client->ws, &client->send);
 	assume_credit(client);
 	fill_dict(client, false, greeting);
+}
+
+void atls_stream_client_offer(struct atls_stream_client *client, struct atls_stream_dict *greeting)
+{
+	uint64_t next = client->send.next, told_max = client->told_max;
+	client->offered = (client->gen > client->offered ? client->gen : client->offered) + 1;
+	client->offering = true;
+	client->send.next = client->send.acked;
+	fill_dict(client, false, greeting);
+	client->send.next = next;
+	/* It may have been told nobody. */
+	client->told_max = told_max;
+}
+
+/* The other end greeted: from here on the WebSocket carries the session, unless a loss was declared
+ * meanwhile, which the other end heard or will hear. */
+static int take_up(struct atls_stream_client *client, struct atls_error *err)
+{
+	struct atls_attachment told = client->ws;
+	client->offering = false;
+	if (client->gen >= client->offered)
+		return atls_error_set(err, ATLS_E_NETWORK,
+			"connection: WebSocket: requests were lost while it was opened");
+	leave_requests(client);
+	client->gen = client->offered;
+	atls_attachment_begin(&client->ws, &client->send);
+	client->ws.out = told.out;
+	client->ws.told_ack = told.told_ack;
+	client->ws.told_max = told.told_max;
+	return ATLS_OK;
 }
 
 int atls_stream_client_ws_text(struct atls_stream_client *client,
 	const struct atls_stream_dict *dict, int64_t now, struct atls_error *err)
 {
 	int rc = atls_stream_dict_need(dict, ATLS_DICT_ANSWER, err);
+	if (!rc && client->offering)
+		rc = take_up(client, err);
 	if (rc)
 		return rc;
 	if (!client->open)
@@ -74,6 +111,12 @@ bool atls_stream_client_ws_next(
 
 void atls_stream_client_detach(struct atls_stream_client *client, int64_t now)
 {
+	if (client->offering) {
+		/* It may have been heard all the same: then only a later generation gets bytes. */
+		client->offering = false;
+		if (client->gen < client->offered)
+			atls_stream_new_gen(client);
+	}
 	if (!client->ws.on)
 		return;
 	client->ws.on = false;

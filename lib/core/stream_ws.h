@@ -23,6 +23,11 @@ struct atls_stream_words {
 void atls_stream_client_attach(
 	struct atls_stream_client *client, struct atls_stream_dict *greeting);
 
+/* The same for a session that is open, and whose requests go on: greeting is to be the first text
+ * message of a WebSocket that carries nothing before the other end's text came. That one may bring
+ * ATLS_E_NETWORK: a request was lost meanwhile, and the WebSocket is of no use. */
+void atls_stream_client_offer(struct atls_stream_client *client, struct atls_stream_dict *greeting);
+
 /* A message came, or a part of one. Take what came in order before anything else is called. 0,
  * ATLS_E_MEMORY or ATLS_E_PROTOCOL: the session is over. */
 int atls_stream_client_ws_text(struct atls_stream_client *client,

@@ -33,12 +33,16 @@ struct end {
 	bool wrong;
 };
 
+/* Over all schedules: WebSockets that took over from requests, and those that a loss overtook. */
+static unsigned taken_up, late;
+
 struct world {
 	struct atls_stream_client *client;
 	struct atls_stream_server *server;
 	struct end up, down; /* the server's ears, the client's */
 	bool open;           /* a WebSocket is between them */
 	bool greeted;        /* its first message arrived */
+	bool beside;         /* requests went on while it was opened */
 	int64_t now;
 	uint32_t random;
 	unsigned cuts, posts;
@@ -150,7 +154,9 @@ static void say(struct world *w, bool client)
 static void open_ws(struct world *w)
 {
 	struct atls_stream_words greeting = {.text = true};
-	atls_stream_client_attach(w->client, &greeting.dict);
+	w->beside = atls_stream_client_facts(w->client).open && dice(w, 2);
+	(w->beside ? atls_stream_client_offer : atls_stream_client_attach)(
+		w->client, &greeting.dict);
 	put(&w->up.queue, &greeting);
 	w->open = true;
 	w->greeted = false;
@@ -191,7 +197,28 @@ static int to_server(struct world *w, const struct message *m)
 	int rc = atls_stream_server_attach(w->server, &m->dict, &greeting.dict, &w->err);
 	if (!rc)
 		put(&w->down.queue, &greeting);
-	return rc;
+	if (rc != ATLS_E_USAGE || !w->beside)
+		return rc;
+	/* A loss overtook it. */
+	late++;
+	cut_ws(w);
+	return 0;
+}
+
+/* What comes on a WebSocket that a loss overtook ends that, and nothing else. */
+static int to_client(struct world *w, const struct message *m)
+{
+	if (!m->text)
+		return atls_stream_client_ws_bytes(
+			w->client, m->piece.bytes, m->piece.len, w->now, &w->err);
+	bool was = atls_stream_client_attached(w->client);
+	int rc = atls_stream_client_ws_text(w->client, &m->dict, w->now, &w->err);
+	taken_up += !rc && !was;
+	if (rc != ATLS_E_NETWORK)
+		return rc;
+	late++;
+	cut_ws(w);
+	return 0;
 }
 
 /* The first message of a queue arrives. */
@@ -203,10 +230,7 @@ static int arrive(struct world *w, bool up)
 	struct message m = queue->messages[0];
 	queue->count--;
 	memmove(queue->messages, queue->messages + 1, queue->count * sizeof m);
-	int rc = up       ? to_server(w, &m)
-		 : m.text ? atls_stream_client_ws_text(w->client, &m.dict, w->now, &w->err)
-			  : atls_stream_client_ws_bytes(
-				    w->client, m.piece.bytes, m.piece.len, w->now, &w->err);
+	int rc = up ? to_server(w, &m) : to_client(w, &m);
 	take_all(w);
 	atls_block_release(m.piece.block);
 	return rc;
@@ -262,6 +286,8 @@ static int step(struct world *w)
 		open_ws(w);
 	if (!w->open)
 		return exchange(w);
+	if (!atls_stream_client_attached(w->client) && dice(w, 2))
+		return exchange(w);
 	speak(w);
 	return arrive(w, dice(w, 2));
 }
@@ -292,6 +318,7 @@ static void every_byte_once_whatever_is_cut(void)
 {
 	for (uint32_t i = 0; i < seeds && schedule(first_seed + i); i++)
 		;
+	ok(taken_up > 0 && late > 0);
 }
 
 /* ---- Scripts ---- */
