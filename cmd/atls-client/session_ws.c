@@ -133,8 +133,10 @@ static void on_opened(void *ctx, struct atls_ws_link *link)
 	struct atls_stream_dict greeting;
 	char text[ATLS_STREAM_TEXT];
 	session->ws_link = link;
-	(chooses(session) ? atls_stream_client_offer : atls_stream_client_attach)(
-		session->stream, &greeting);
+	if (chooses(session))
+		atls_stream_client_offer(session->stream, &greeting);
+	else
+		atls_stream_client_attach(session->stream, &greeting);
 	(void)atls_ws_link_text(link, text, atls_stream_dict_write(&greeting, text));
 	atls_timer_set(session->ws_timer, ATLS_STREAM_GREETING_MS);
 	session_carry(session);
