@@ -143,7 +143,7 @@ signal.pause()'
     wait_log serve "ended after .*: backend: cannot connect to 127\.0\.0\.1:$FULL_PORT: Connection timed out$"
 }
 
-# KIND: fin or rst behind 100000 bytes; flood: 64 MiB at once; deaf: it never reads.
+# KIND: fin or rst behind 100000 bytes; late: rst at the end of input, behind 8 MiB; flood: 64 MiB at once; deaf: it never reads.
 DYING_PY='
 import signal, socket, struct, sys
 listener = socket.create_server(("127.0.0.1", 0))
@@ -157,9 +157,10 @@ if kind == "flood":
 elif kind == "deaf":
     signal.pause()
 else:
-    link.sendall(bytes(100000))
-    link.recv(65536)
-    if kind == "rst":
+    link.sendall(bytes(8 << 20 if kind == "late" else 100000))
+    while link.recv(65536) and kind == "late":
+        pass
+    if kind != "fin":
         link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 link.close()'
 
@@ -180,6 +181,51 @@ start_dying() { # KIND OPTION...
     carry 4 "$HELLO" "$DIR/out" client "http://127.0.0.1:$PORT"
     only_said 'atls-client: inner TLS: the peer ended the session with alert internal_error (80)'
     wait_log serve 'ended after .*: backend: connection lost while reading: Connection reset by peer$'
+}
+
+# The alert stands in an answer that the client has yet to fetch, or to acknowledge.
+@test "the same in stream carriage, amid the stream and after the client's end" {
+    local kind
+    for kind in rst late; do
+        for CLIENT_CARRIAGE in stream base; do
+            start_dying "$kind"
+            carry 4 "$HELLO" "$DIR/out" client "http://127.0.0.1:$PORT"
+            only_said 'atls-client: inner TLS: the peer ended the session with alert internal_error (80)'
+            wait_log serve 'ended after .*: backend: connection lost while reading: Connection reset by peer$'
+            stop serve && stop dying
+        done
+    done
+}
+
+@test "a backend that ends by FIN: all of it in stream carriage, too" {
+    CLIENT_CARRIAGE=stream
+    start_dying fin
+    carry 0 "$HELLO" "$DIR/out" client "http://127.0.0.1:$PORT"
+    [[ $(stat -c %s "$DIR/out") == 100000 ]]
+    only_said
+}
+
+@test "a client that trusts no such certificate leaves no session behind in stream carriage" {
+    CLIENT_CARRIAGE=stream
+    start_backend echo
+    start_serve PORT --listen 127.0.0.1:0 --backend "$BACKEND" --max-sessions 1
+    for _ in 1 2 3; do
+        run -4 --separate-stderr bare_client --cacert "$CERTS/ca.pem" --servername other.test \
+            --carriage stream "http://127.0.0.1:$PORT" <<<words
+    done
+    run -0 --separate-stderr client "http://127.0.0.1:$PORT" <<<words
+    [[ $output == words ]]
+}
+
+# Nobody fetches what else was said.
+# shellcheck disable=SC2034  # client() and end_input() take them
+@test "a client whose output ends amid a flood leaves no session behind in stream carriage" {
+    CLIENT_CARRIAGE=stream
+    start_dying flood
+    mkfifo "$DIR/in" && exec {INPUT_FD}<>"$DIR/in"
+    client "http://127.0.0.1:$PORT" <"$DIR/in" 2>"$DIR/words.log" | head -c 1000 >"$DIR/out" || true
+    end_input
+    wait_log serve 'ended after .*: inner TLS: the peer ended the session with alert .*$'
 }
 
 memory_of() { awk '/^VmHWM/ { print $2 }' "/proc/$(pid_of serve)/status"; } # KiB at most so far

@@ -143,12 +143,13 @@ static bool tls_is_over(const struct session *session)
 	       (atls_engine_state(session->course.engine) & (ATLS_PEER_CLOSED | ATLS_FAILED));
 }
 
-/* A failed session's alert is owed until it is acknowledged. */
+/* A failed session's alert is owed until it is acknowledged. The service's alert came with its end:
+ * that has a close in order, which tells the service that it need not wait. */
 static bool alert_is_out(const struct session *session)
 {
 	const uint8_t *bytes;
 	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
-	return (atls_engine_state(session->course.engine) & ATLS_FAILED) &&
+	return (atls_engine_state(session->course.engine) & ATLS_FAILED) && !facts.complete &&
 	       facts.acked == facts.said && atls_engine_output(session->course.engine, &bytes) == 0;
 }
 

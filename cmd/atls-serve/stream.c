@@ -140,15 +140,24 @@ static bool give_all(struct tunnel *tunnel, int64_t now, int64_t *at)
 	return websocket_carry(tunnel) || gave;
 }
 
-/* It is over when both ends have all; if TLS failed, when one of them has; or, if the client's last
- * word does not come, when it had the time for it. */
+/* Who ended TLS by an alert fetches nothing more. */
+static bool client_gave_up(const struct tunnel *tunnel)
+{
+	gnutls_session_t tls = atls_engine_session(tunnel->session->engine);
+	return !tunnel->error.code && gnutls_alert_get(tls) != GNUTLS_A_CLOSE_NOTIFY;
+}
+
+/* It is over when both ends have all; if TLS failed, when the client has our alert, or we have the
+ * client's; or, if its last word does not come, when it had the time for it. */
 static bool ends(struct tunnel *tunnel, int64_t now)
 {
 	const struct atls_stream_facts facts = atls_stream_server_facts(tunnel->session->stream);
 	bool failed = atls_engine_state(tunnel->session->engine) & ATLS_FAILED;
 	if (!tunnel_is_over(tunnel))
 		return false;
-	if (facts.gone || (failed && (facts.delivered || facts.complete)))
+	if (facts.gone || (failed && facts.delivered))
+		return true;
+	if (failed && facts.complete && client_gave_up(tunnel))
 		return true;
 	if (!failed && !facts.delivered)
 		return false;
