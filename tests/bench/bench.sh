@@ -7,14 +7,17 @@
 #   BENCH_SESSIONS (10)  set-ups a round
 #   BENCH_MANY (1000)    sessions at once, for BENCH_MANY_SECONDS (5)
 #   BENCH_FAR_MS (100)   round trip of the long path, with BENCH_FAR_WINDOW_MIB (8) under way, for
-#                        BENCH_FAR_MIB (64)
+#                        BENCH_FAR_MIB (64), BENCH_FAR_BASE_MIB (8) by base carriage
+#   BENCH_HUGE_MIB (4096) size of the one transfer each way whose memory is looked at
 #   BENCH_ONLY           carriers to measure, by their names in carriers.bash (stunnel is the
 #                        reference, far-stunnel on the long path)
-#   BENCH_WORKS          what to measure: up down far-up far-down ping first few many spawn
+#   BENCH_WORKS          what to measure: up down far-up far-down huge-up huge-down ping first few
+#                        many spawn
 #   ATLS_BIN (bin)       where the tools are
 #
 # The table goes to standard output and, with spread and method of each figure, to
-# .build/bench.tsv and .build/bench.json; what each round gave to .build/bench-rounds.tsv. A peer
+# .build/bench.tsv and .build/bench.json; what each round gave to .build/bench-rounds.tsv; what is
+# asked of the carriages, and whether they have it, to .build/bench-targets.tsv and .json. A peer
 # that is not installed or fails is named as that. Fails if one of our own rows does.
 set -euo pipefail
 
@@ -29,13 +32,16 @@ MANY=${BENCH_MANY:-1000}
 MANY_SECONDS=${BENCH_MANY_SECONDS:-5}
 FAR_MS=${BENCH_FAR_MS:-100}
 FAR_MIB=${BENCH_FAR_MIB:-64}
+FAR_BASE_MIB=${BENCH_FAR_BASE_MIB:-8}
 FAR_WINDOW_MIB=${BENCH_FAR_WINDOW_MIB:-8}
-WORKS=${BENCH_WORKS:-up down far-up far-down ping first few many spawn}
+HUGE_MIB=${BENCH_HUGE_MIB:-4096}
+WORKS=${BENCH_WORKS:-up down far-up far-down huge-up huge-down ping first few many spawn}
 ATLS_BIN=${ATLS_BIN:-bin}
 BENCH_PROGRAMS=.build/plain/tests/bench
 APP=$BENCH_PROGRAMS/app
 TSV=.build/bench.tsv
 JSON=.build/bench.json
+TARGETS=.build/bench-targets.tsv
 RAW=.build/bench-rounds.tsv
 
 unset http_proxy https_proxy all_proxy no_proxy HTTPS_PROXY ALL_PROXY NO_PROXY SSLKEYLOGFILE \
@@ -44,6 +50,7 @@ unset http_proxy https_proxy all_proxy no_proxy HTTPS_PROXY ALL_PROXY NO_PROXY S
 . tests/bench/carriers.bash
 . tests/bench/measure.bash
 . tests/bench/table.bash
+. tests/bench/targets.bash
 
 need() {
     if [[ ! -x $1 ]]; then
@@ -106,8 +113,10 @@ done
 exchanges=$(count_exchanges)
 write_tsv >"$TSV"
 write_json >"$JSON"
+write_targets
 versions
 table
+print_targets
 legend
 for key in "${!broken[@]}"; do
     if ours "${key#* }"; then exit 1; fi

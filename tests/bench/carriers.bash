@@ -3,18 +3,25 @@
 
 declare -A title=(
     [direct]='nothing between (plain TCP)' [post]='libcurl POSTs, the ceiling'
-    [atls]='atls, http' [atls-json]='atls, json, http' [atls-https]='atls, https outside'
+    [atls]='atls, stream, http' [atls-ws]='atls, ws, http' [atls-base]='atls, base, http'
+    [atls-json]='atls, stream, json, http' [atls-https]='atls, stream, https outside'
+    [atls-base-https]='atls, base, https outside'
     [stunnel]='stunnel4, direct TLS' [socat]='socat, direct TLS' [httptunnel]='httptunnel, no TLS'
     [openssl]='openssl s_client'
-    [far-atls]='atls, http' [far-stunnel]='stunnel4, direct TLS'
+    [far-atls]='atls, stream, http' [far-atls-ws]='atls, ws, http'
+    [far-atls-base]='atls, base, http' [far-stunnel]='stunnel4, direct TLS'
 )
 # What can be missing: package and program.
 declare -A package=([stunnel]=stunnel4 [socat]=socat [httptunnel]=httptunnel [openssl]=openssl)
 declare -A program=([stunnel]=stunnel4 [socat]=socat [httptunnel]=htc [openssl]=openssl)
 # Ours: scheme, encoding, and the options of the client besides.
-declare -A way=([atls]='http atls' [atls-json]='http json' [atls-https]='https atls'
-    [far-atls]='http atls')
-carriers=(direct post atls atls-json atls-https stunnel socat httptunnel far-atls far-stunnel)
+declare -A way=([atls]='http atls --carriage stream' [atls-ws]='http atls --carriage ws'
+    [atls-base]='http atls --carriage base' [atls-json]='http json --carriage stream'
+    [atls-https]='https atls --carriage stream' [atls-base-https]='https atls --carriage base'
+    [far-atls]='http atls --carriage stream' [far-atls-ws]='http atls --carriage ws'
+    [far-atls-base]='http atls --carriage base')
+carriers=(direct post atls atls-ws atls-base atls-json atls-https atls-base-https stunnel socat
+    httptunnel far-atls far-atls-ws far-atls-base far-stunnel)
 
 # By carrier: the port to connect to, and the names of its processes as start() knows them.
 declare -A port url client server broken

@@ -45,7 +45,8 @@ works_of() {
     post) echo up down ;;
     httptunnel) echo up down ping first ;;
     openssl) echo spawn ;;
-    atls*) echo up down ping first spawn few many ;;
+    atls | atls-ws) echo up down ping first spawn few many huge-up huge-down ;;
+    atls*) echo up down ping first spawn ;;
     stunnel) echo up down ping first few many ;;
     *) echo up down ping first ;;
     esac
@@ -53,7 +54,8 @@ works_of() {
 
 mib_of() { # WORK CARRIER
     case $1 in
-    far-*) echo "$FAR_MIB" ;;
+    far-*) if [[ $2 == *-base ]]; then echo "$FAR_BASE_MIB"; else echo "$FAR_MIB"; fi ;;
+    huge-*) echo "$HUGE_MIB" ;;
     *) echo "$MIB" ;;
     esac
 }
@@ -62,10 +64,10 @@ run_work() { # WORK CARRIER: the program's words in said
     local to=${port[$2]:-} bytes
     bytes=$(($(mib_of "$1" "$2") << 20))
     case $1 in
-    up | down | far-up | far-down)
+    up | down | far-up | far-down | huge-up | huge-down)
         case $2 in
-        post) said=$("$BENCH_PROGRAMS/post" "${1#far-}" "$to" "$bytes") ;;
-        *) said=$("$APP" "${1#far-}" "$to" "$bytes") ;;
+        post) said=$("$BENCH_PROGRAMS/post" "$1" "$to" "$bytes") ;;
+        *) said=$("$APP" "${1#*-}" "$to" "$bytes") ;;
         esac
         ;;
     ping) said=$("$APP" ping "$to" "$PINGS" 1) ;;
@@ -93,6 +95,7 @@ spawn() {
 measure() { # WORK CARRIER
     local work=$1 name=$2 c=${client[$2]:-} s=${server[$2]:-} c0 s0 c1 s1 said
     [[ " $(works_of "$name") " == *" $work "* && -z ${broken[$work $name]:-} ]] || return 0
+    if [[ $work == huge-* ]] && ((round > 1)); then return 0; fi # for its memory
     reset_rss "$c"
     reset_rss "$s"
     c0=$(cpu "$c") s0=$(cpu "$s")
@@ -102,7 +105,7 @@ measure() { # WORK CARRIER
     fi
     c1=$(cpu "$c") s1=$(cpu "$s")
     case $work in
-    up | down | far-*) note_bulk ;;
+    up | down | far-* | huge-*) note_bulk ;;
     ping) note_words p50 p99 count ;;
     few | many)
         note_words p50 p99 count lost

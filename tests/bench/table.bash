@@ -59,6 +59,8 @@ declare -A how=(
     [down]='request until the client has the last byte'
     [far-up]="the same over a path of $FAR_MS ms round trip, $FAR_WINDOW_MIB MiB of socket buffers"
     [far-down]="the same over a path of $FAR_MS ms round trip, $FAR_WINDOW_MIB MiB of socket buffers"
+    [huge-up]='the same, once, for the memory that it takes'
+    [huge-down]='the same, once, for the memory that it takes'
     [client-cpu]='user+system of all processes of the client side, /proc/PID/stat before and after'
     [server-cpu]='the same of the server side'
     [client-rss]='VmHWM of /proc/PID/status, reset before the transfer'
@@ -141,9 +143,10 @@ table() {
     local setup=(ms:5:%.2f ms:6:%.2f client-cpu:5:%.2f server-cpu:5:%.2f server-cpu:6:%.2f)
     local many=(p50:5:%.0f p50:6:%.2f p99:5:%.0f p99:6:%.2f lost:5:%.0f client-cpu:5:%.1f
         server-cpu:5:%.1f)
-    for work in up down far-up far-down; do
+    for work in up down far-up far-down huge-up huge-down; do
         if [[ $work == far-* ]]; then mib="$FAR_MS ms, $FAR_MIB"; fi
-        heading "bulk ${work#far-}, $mib MiB" MB/s ratio 'client CPU' ratio 'server CPU' ratio \
+        if [[ $work == huge-* ]]; then mib=$HUGE_MIB; fi
+        heading "bulk ${work#*-}, $mib MiB" MB/s ratio 'client CPU' ratio 'server CPU' ratio \
             'client RSS' 'server RSS'
         rows "$work" "${bulk[@]}"
     done
