@@ -67,6 +67,16 @@ static bool join(struct atls_stored *stored, const uint8_t *bytes, size_t len)
 	return true;
 }
 
+/* The same with what follows: bodies may come the last one first. */
+static void join_next(struct atls_stored *stored)
+{
+	struct atls_stored *next = stored->next;
+	if (!next || next->position != end_of(stored) || !join(stored, next->bytes, next->len))
+		return;
+	stored->next = next->next;
+	stored_free(next);
+}
+
 /* Stores a part that nothing overlaps behind previous (null: as the first). Returns what now ends
  * with it; null: memory. */
 static struct atls_stored *store(struct atls_recv *recv, struct atls_stored *previous,
@@ -90,6 +100,7 @@ static struct atls_stored *store(struct atls_recv *recv, struct atls_stored *pre
 		stored->next = *link;
 		*link = stored;
 	}
+	join_next(stored);
 	recv->stored += len;
 	return stored;
 }
@@ -113,6 +124,7 @@ static int fill(struct atls_recv *recv, uint64_t position, const uint8_t *bytes,
 			previous = store(recv, previous, position, bytes, part);
 			if (!previous)
 				return ATLS_E_MEMORY;
+			next = previous;
 		}
 		position += part;
 		bytes += part;
