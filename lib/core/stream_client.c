@@ -262,9 +262,15 @@ static int64_t give_up_at(const struct atls_stream_client *client)
 	return at > least ? at : least;
 }
 
+/* All is said, heard and acknowledged: nothing is left to give up. */
+static bool is_over(const struct atls_stream_client *client)
+{
+	return client->send.fin_acked && atls_recv_complete(&client->recv);
+}
+
 static enum atls_stream_step wait(const struct atls_stream_client *client, int64_t now, int64_t *at)
 {
-	*at = give_up_at(client);
+	*at = is_over(client) ? INT64_MAX : give_up_at(client);
 	if (client->gap)
 		sooner(at, client->gap_since + ATLS_GAP_MS);
 	if (client->not_before > now)
@@ -282,7 +288,7 @@ enum atls_stream_step atls_stream_client_next(
 	if (client->ws.on)
 		return atls_stream_ws_step(client);
 	atls_stream_check_gap(client, now);
-	if (client->send.fin_acked && atls_recv_complete(&client->recv)) {
+	if (is_over(client)) {
 		enum atls_stream_step step = closing(client, now, out);
 		return step == ATLS_STREAM_WAIT ? wait(client, now, at) : step;
 	}

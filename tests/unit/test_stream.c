@@ -320,12 +320,12 @@ static void a_tombstone_repeats_the_numbers(void)
 /* ---- The client, answered ---- */
 
 static struct atls_stream_post posted;
+static int64_t next_at;
 
 /* The next step, with the body as text. */
 static enum atls_stream_step next(struct atls_stream_client *client, int64_t now, char *body)
 {
-	int64_t at;
-	enum atls_stream_step step = atls_stream_client_next(client, now, &posted, &at);
+	enum atls_stream_step step = atls_stream_client_next(client, now, &posted, &next_at);
 	if (posted.piece.len)
 		memcpy(body, posted.piece.bytes, posted.piece.len);
 	body[posted.piece.len] = '\0';
@@ -550,6 +550,21 @@ static void the_last_word_is_said_three_times_at_most(void)
 	atls_stream_client_free(client);
 }
 
+static void the_resume_time_says_nothing_to_the_last_word(void)
+{
+	struct atls_stream_client *client = client_open();
+	char body[2 * BODY + 1];
+	atls_stream_client_end(client);
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	eq_int(answer(client, posted.slot, with_fin(answers(3, 4)), "", 0), 0);
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	eq_int(atls_stream_client_lost(client, posted.slot, false, 0, 0), 0);
+	eq_int(next(client, 59900, body), ATLS_STREAM_SEND);
+	eq_int(next(client, 60500, body), ATLS_STREAM_WAIT);
+	eq_int(next_at, INT64_MAX); /* the request's own end is what comes next */
+	atls_stream_client_free(client);
+}
+
 static void the_last_word_that_is_heard_is_the_last(void)
 {
 	struct atls_stream_client *client = client_open();
@@ -590,6 +605,7 @@ int main(void)
 	run(a_silent_end_of_the_window_is_told_without_waiting);
 	run(more_than_the_credit_is_the_servers_fault);
 	run(the_last_word_is_said_three_times_at_most);
+	run(the_resume_time_says_nothing_to_the_last_word);
 	run(the_last_word_that_is_heard_is_the_last);
 	return tap_done();
 }
