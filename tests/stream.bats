@@ -2,7 +2,8 @@
 # Stream carriage, through a relay that breaks what it can and through real boxes: every byte arrives
 # once and in order while some MiB go each way at once, and the exit code is right.
 #
-#   STREAM_MIB (default 3) is how many MiB; STREAM_SEED (1) changes what the relay does when.
+#   STREAM_MIB (default 3) is how many MiB; STREAM_SEED (1) changes what the relay does when;
+#   STREAM_SILENCE (1) is for how many seconds nothing passes.
 # shellcheck disable=SC2016,SC2119  # inner shells' variables; a helper without its options
 
 bats_require_minimum_version 1.5.0
@@ -67,7 +68,7 @@ survives() { # FAULT... -- CLIENT-OPTION...
     cat "$DIR/relay.log"
     for fault in "${faults[@]}"; do
         case $fault in
-        reset=* | drop=* | double=* | status=* | restart=* | limit=* | cut=* | silence=*)
+        reset=* | drop=* | double=* | status=* | restart=* | limit=* | cut=* | silence=* | address=*)
             grep -q ", ${fault%%=*} " "$DIR/relay.log" || return
             ;;
         esac
@@ -165,7 +166,10 @@ survives() { # FAULT... -- CLIENT-OPTION...
 }
 @test "ATLS-Stream is stripped from requests, from the middle on" { survives strip-up=20 -- ; }
 @test "ATLS-Stream is stripped from answers, from the middle on" { survives strip-down=20 -- ; }
-@test "a second of silence" { survives silence=200:1200 -- ; }
+@test "a second of silence" {
+    survives "silence=200:$((200 + ${STREAM_SILENCE:-1} * 1000))" --
+}
+@test "each request comes from another address" { survives address=5 -- ; }
 @test "all of it at once" { survives reset=20 drop=20 double=100 slow=20 status=20 strip=50 -- ; }
 
 @test "bodies above 20 kB are refused" {
@@ -329,6 +333,16 @@ through() { # CLIENT-OPTION...
     start_service echo
     box_nginx_hostile "${SERVICE##*:}"
     through "http://127.0.0.1:$BOX_PORT"
+}
+
+# The service sees POSTs twice, whose first answer was lost.
+@test "nginx, which repeats POSTs" {
+    start_service echo
+    dumb_listener loses "${SERVICE##*:}"
+    box_nginx_hostile "${SERVICE##*:},$DUMB_PORT" \
+        'proxy_next_upstream error timeout invalid_header non_idempotent;'
+    through "http://127.0.0.1:$BOX_PORT"
+    (($(grep -c 'no answer' "$DIR/dumb.log") >= 2))
 }
 
 @test "haproxy with time-outs of 5 s, idle for longer" {

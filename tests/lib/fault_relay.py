@@ -16,6 +16,7 @@ FAULT is NAME=VALUE, and several work together. Rates are of a thousand requests
     restart=MS   every so often, all connections are reset and for a moment none is taken
     limit=BYTES  413 for longer bodies
     cut=MS       504 for what takes longer
+    address=N    the service sees so many addresses, from 127.0.0.2 on, in turn
 
 What it did is told at its end, one line.
 """
@@ -87,9 +88,17 @@ class Relay:
     def is_mute(lines):
         return not any(b"poll" in line for line in lines if line.lower().startswith(b"atls-stream:"))
 
+    def next_address(self):
+        if "address" not in self.faults:
+            return None
+        self.done["address"] += 1
+        return f"127.0.0.{2 + self.done['address'] % self.faults['address']}", 0
+
     async def ask(self, message):
         """The service's answer to a whole request, on a connection of its own."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.target, limit=1 << 20)
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.target, limit=1 << 20, local_addr=self.next_address()
+        )
         self.writers.add(writer)
         try:
             writer.write(message)

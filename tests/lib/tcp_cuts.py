@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """tcp_cuts.py --to PORT --port-file FILE [--cuts N] [--seed N]: a TCP relay whose first N connections are
-reset after a random number of bytes. What it did is told at its end, one line."""
+reset after a random number of bytes, within a frame of a WebSocket more often than not. Each reaches the
+service from another loopback address. What it did is told at its end, one line."""
 
 import argparse
 import asyncio
@@ -19,7 +20,7 @@ class Cuts:
     def __init__(self, options):
         self.options = options
         self.random = random.Random(options.seed)
-        self.cut = 0
+        self.cut = self.count = 0
 
     async def pump(self, reader, writer, budget):
         with contextlib.suppress(OSError):
@@ -32,7 +33,9 @@ class Cuts:
             writer.write_eof()
 
     async def connection(self, reader, writer):
-        other_reader, other = await asyncio.open_connection("127.0.0.1", self.options.to)
+        self.count += 1
+        other_reader, other = await asyncio.open_connection(
+            "127.0.0.1", self.options.to, local_addr=(f"127.0.0.{1 + self.count % 100}", 0))
         cuts = self.cut < self.options.cuts
         self.cut += cuts
         budget = [self.random.randrange(1000, 600000) if cuts else 1 << 62]
