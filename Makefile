@@ -171,10 +171,12 @@ fuzz: ## FUZZ_RUNS (one million) executions of each fuzz target; findings in .bu
 	@$(MAKE) --no-print-directory -s -j2 FLAVOUR=fuzz build-tests
 	@tests/fuzz.sh
 
-soak: ## SOAK_SECONDS (600) at the session limit: memory and descriptors end where they began
+soak: ## SOAK_SECONDS (600) at the session limit, and 64 MiB each way through long faults
 	@tests/setup.sh soak
-	@$(MAKE) --no-print-directory -s -j2 all
+	@$(MAKE) --no-print-directory -s -j2 all helpers
 	@tests/soak.sh
+	@STREAM_MIB=64 STREAM_SILENCE=30 STREAM_TIMEOUT=600 \
+		bats -f 'of silence|another address|killed and started' tests/stream.bats
 
 test-unit: build-tests ## unit tests and fuzz seeds of this FLAVOUR, without any set-up
 	@FLAVOUR=$(FLAVOUR) tests/run-unit.sh

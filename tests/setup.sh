@@ -15,7 +15,7 @@ test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy n
     privoxy openjdk-17-jdk-headless tcpdump tshark xxd bsdextrautils)
 bench=("${demo[@]}" python3 stunnel4 socat httptunnel ssldump tshark)
 fuzz=("${demo[@]}" clang libclang-rt-14-dev)
-soak=("${demo[@]}" python3)
+soak=("${demo[@]}" bats python3)
 # Services that Debian would start at the next boot, by package.
 declare -A services=([nginx-light]=nginx [haproxy]=haproxy [openssh-server]=ssh
     [stunnel4]=stunnel.target [squid-openssl]=squid [tinyproxy]=tinyproxy [privoxy]=privoxy)

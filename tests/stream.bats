@@ -166,7 +166,7 @@ survives() { # FAULT... -- CLIENT-OPTION...
 }
 @test "ATLS-Stream is stripped from requests, from the middle on" { survives strip-up=20 -- ; }
 @test "ATLS-Stream is stripped from answers, from the middle on" { survives strip-down=20 -- ; }
-@test "a second of silence" {
+@test "some time of silence" {
     survives "silence=200:$((200 + ${STREAM_SILENCE:-1} * 1000))" --
 }
 @test "each request comes from another address" { survives address=5 -- ; }
