@@ -9,6 +9,7 @@ _atls_client() {
         --json
         --report
         --capture
+        --path-cache
         --cacert
         --capath
         --cert
@@ -67,6 +68,9 @@ _atls_client() {
         ;;
     --capture)
         compopt -o dirnames
+        ;;
+    --path-cache)
+        compopt -o default
         ;;
     --cacert)
         compopt -o default

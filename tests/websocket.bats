@@ -220,7 +220,9 @@ start_ws_relay() { # OPTION...
 @test "auto: nginx forwards no upgrade: requests go on, and no other session asks again" {
     start_service echo
     box_nginx_tls "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
-    talks_until 'session 1: no WebSocket: .*; going on with requests' "https://127.0.0.1:$NGINX_PORT"
+    talks_until 'session 1: no WebSocket: .*; going on with requests' --path-cache "$DIR/paths" \
+        "https://127.0.0.1:$NGINX_PORT"
+    jq -e '.paths[] | .carriage == "stream" and .websocket == "refused"' "$DIR/paths"
     jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0' "$DIR/report"
     [[ $(gets) == 1 ]]
     start_tool FORWARD forward "$ATLS_BIN/atls-client" -v -L 0 --cacert "$CERTS/ca.pem" \

@@ -183,6 +183,11 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 		if (!client->direct)
 			return err->code;
 	}
+	if (settings->path_cache) {
+		client->cache = path_cache_open(client, err);
+		if (!client->cache)
+			return err->code;
+	}
 	client->http = atls_http_client_new(client->base, err);
 	return client->http ? ATLS_OK : err->code;
 }
@@ -195,6 +200,7 @@ static void client_free(struct client *client)
 		event_base_free(client->base);
 	if (client->priorities)
 		gnutls_priority_deinit(client->priorities);
+	path_cache_free(client->cache);
 	atls_capture_close(client->capture);
 	if (client->report)
 		fclose(client->report);

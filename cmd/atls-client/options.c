@@ -16,6 +16,8 @@ static const struct atls_opt options[] = {
 		"write an account of each session to FILE, a JSON object a line", false},
 	{OPT_CAPTURE, 0, "capture", "DIR", ATLS_OPT_DIR, NULL,
 		"write every HTTP body, and an index of them, to DIR", false},
+	{OPT_PATH_CACHE, 0, "path-cache", "FILE", ATLS_OPT_FILE, NULL,
+		"remember in FILE what the way was found to be like, for the next run", false},
 	{OPT_CACERT, 0, "cacert", "FILE", ATLS_OPT_FILE, NULL,
 		"trust anchors of the service, PEM (default: the system's)", false},
 	{OPT_CAPATH, 0, "capath", "DIR", ATLS_OPT_DIR, NULL,

@@ -24,6 +24,7 @@ struct settings {
 	bool no_progress_meter;
 	const char *report;
 	const char *capture;
+	const char *path_cache;
 
 	char *forwards[FORWARDS_MAX]; /* "[ADDR:]PORT" or "unix:PATH" */
 	unsigned forward_count;

@@ -213,6 +213,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 	case OPT_CAPTURE:
 		s->capture = value;
 		return ATLS_OK;
+	case OPT_PATH_CACHE:
+		s->path_cache = value;
+		return ATLS_OK;
 	case OPT_PROGRESS:
 		s->progress_meter = true;
 		return ATLS_OK;

@@ -342,6 +342,7 @@ void session_free(struct session *session)
 		atls_http_channel_free(session->lanes[i].channel);
 		lane_clear(&session->lanes[i]);
 	}
+	path_cache_note(session->client->cache, session->client, session);
 	ws_end(session);
 	atls_stream_client_free(session->stream);
 	atls_course_free(&session->course);

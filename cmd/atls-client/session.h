@@ -3,6 +3,7 @@
 #define ATLS_CLIENT_SESSION_H
 
 #include "options.h"
+#include "path_cache.h"
 
 #include "cli/capture.h"
 #include "core/stream.h"
@@ -28,9 +29,11 @@ struct client {
 	FILE *report;                 /* --report, or null */
 	struct atls_capture *capture; /* --capture, or null */
 	struct direct_way *direct;    /* --direct, or null */
+	struct path_cache *cache;     /* --path-cache, or null */
+	struct path_memory memory;    /* what it has of this path */
 	struct atls_error stopped;    /* --max-time is over, if it has a code */
 	bool base_only;               /* found by a session: there is no stream carriage... */
-	bool base_json;               /* ...and its encoding is to be json */
+	bool base_json;               /* ...bodies are to be json */
 	int64_t ws_not_before;        /* ...and none on a WebSocket, until then */
 	bool outer_told;              /* -v reported the outer TLS already */
 	unsigned numbers;             /* sessions begun */

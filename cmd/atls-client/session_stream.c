@@ -13,12 +13,15 @@
 int stream_begin(struct session *session, struct atls_error *err)
 {
 	const struct settings *settings = &session->client->settings;
+	const struct path_memory *memory = &session->client->memory;
 	struct atls_stream_limits limits = {
 		.window = ATLS_STREAM_WINDOW_FIRST,
-		.body_max = (size_t)settings->body_size,
-		.inflight = ATLS_STREAM_INFLIGHT,
+		.body_max = (size_t)(memory->body_max && memory->body_max < settings->body_size
+					     ? memory->body_max
+					     : settings->body_size),
+		.inflight = memory->inflight ? memory->inflight : ATLS_STREAM_INFLIGHT,
 		.inflight_max = ATLS_STREAM_INFLIGHT_MAX,
-		.poll_ms = ATLS_STREAM_POLL_MS,
+		.poll_ms = memory->poll_ms ? memory->poll_ms : ATLS_STREAM_POLL_MS,
 		.resume_ms = (int64_t)settings->resume_ms,
 		.seed = (uint32_t)(uintptr_t)session ^ (uint32_t)atls_now_ms(),
 	};
