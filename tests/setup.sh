@@ -13,7 +13,7 @@ test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy n
     openssh-server openssh-client netcat-openbsd gnutls-bin shellcheck mandoc cppcheck clang-format
     clang-tidy zsh fish valgrind procps squid-openssl tinyproxy
     privoxy openjdk-17-jdk-headless tcpdump tshark xxd bsdextrautils)
-bench=("${demo[@]}" python3 stunnel4 socat httptunnel ssldump tshark)
+bench=("${demo[@]}" jq python3 stunnel4 socat httptunnel ssldump tshark)
 fuzz=("${demo[@]}" clang libclang-rt-14-dev)
 soak=("${demo[@]}" bats python3)
 # Services that Debian would start at the next boot, by package.

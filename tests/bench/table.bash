@@ -144,6 +144,7 @@ table() {
     local many=(p50:5:%.0f p50:6:%.2f p99:5:%.0f p99:6:%.2f lost:5:%.0f client-cpu:5:%.1f
         server-cpu:5:%.1f)
     for work in up down far-up far-down huge-up huge-down; do
+        [[ " $WORKS " == *" $work "* ]] || continue
         if [[ $work == far-* ]]; then mib="$FAR_MS ms, $FAR_MIB"; fi
         if [[ $work == huge-* ]]; then mib=$HUGE_MIB; fi
         heading "bulk ${work#*-}, $mib MiB" MB/s ratio 'client CPU' ratio 'server CPU' ratio \
@@ -199,6 +200,7 @@ versions() {
 
 # The server says with which exchange the session stood, and the first application bytes came.
 count_exchanges() {
+    [[ -e $DIR/atls-server.log ]] || return 0
     sed -n 's/.*: open from .*, \([0-9]*\) exchanges$/\1/p' "$DIR/atls-server.log" | sort -n | uniq -c |
         awk '{ printf "%s%s (%s sessions)", sep, $2, $1; sep = ", " }'
 }
