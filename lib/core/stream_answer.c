@@ -254,7 +254,7 @@ int atls_stream_client_answered(struct atls_stream_client *client, unsigned numb
 	if (slot.gen == client->gen)
 		note_gap(client, dict->down + len, now);
 	atls_stream_check_gap(client, now);
-	tune(client, client->send.acked - acked + (recv->next - got), now);
+	tune(client, slot.to - slot.from + len, now);
 	return ATLS_OK;
 }
 

@@ -30,9 +30,13 @@ void atls_send_free(struct atls_send *send)
 	send->first = send->last = NULL;
 }
 
+/* Behind what waits to go out, more will come until it does: a block that is full at once would
+ * make a body of its own, however small. */
 static struct atls_block *add_block(struct atls_send *send, size_t len)
 {
-	size_t cap = len < BLOCK_MIN ? BLOCK_MIN : len < send->block_size ? len : send->block_size;
+	size_t cap = len < BLOCK_MIN ? BLOCK_MIN : len;
+	if (cap > send->block_size || send->next != send->end)
+		cap = send->block_size;
 	struct atls_block *block = malloc(sizeof *block + cap);
 	if (!block)
 		return NULL;
