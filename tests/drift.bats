@@ -176,7 +176,9 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
     run -7 --separate-stderr bin/atls-probe --json --depth full --store "$CERTS/ca.pem" --public-roots "$CERTS/ca.pem" \
         --expect-pin sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA= "localhost:$HTTPS_PORT"
     jq -r 'keys[], (.tls | keys[]), (.chain[0] | keys[]), (.evidence[0] | keys[])' <<<"$output" >"$BATS_TEST_TMPDIR/fields"
-    run -5 --separate-stderr bin/atls-probe --json --depth quick "localhost:$HTTP_PORT"
+    # Who closes at once may be faster than what it says.
+    run --separate-stderr bin/atls-probe --json --depth quick "localhost:$HTTP_PORT"
+    [[ $status == [35] ]]
     jq -r 'keys[]' <<<"$output" >>"$BATS_TEST_TMPDIR/fields"
     sort -u "$BATS_TEST_TMPDIR/fields" >"$BATS_TEST_TMPDIR/found"
     sed -n '/^\.Sh JSON/,/^\.Sh ENVIRONMENT/s/^\.\(It \)\{0,1\}Va //p' man/atls-probe.1 | sed 's/[ ,.]\{1,\}/\n/g' |

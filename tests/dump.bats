@@ -248,7 +248,7 @@ PY
     [[ ${lines[0]} == 'session '* && ${lines[1]} == ' client'*' server' ]]
     [[ ${lines[2]} == '   |  client_hello name=localhost version=TLS 1.3 '*'|' ]]
     [[ ${lines[3]} =~ ^\ \ \ \|-+\ [0-9]+\ bytes,\ exchange\ 1\ -+\>\|$ ]]
-    grep -qE '^   \|<-+ [0-9]+ bytes, exchange 2 -+\|$' <<<"$output"
+    grep -qE '^   \|<-+ [0-9]+ bytes, exchange 2( to 3)? -+\|$' <<<"$output"
     grep -qE '\|  \+0\.[0-9]{6} s$' <<<"$output"
     "$dump" --svg --keylog "$DIR/tool.keys" "$DIR/json-1.3" >picture.svg
     python3 -c 'import sys, xml.dom.minidom as x

@@ -15,7 +15,8 @@ static void drop_first(struct order *order, struct order_part *part)
 	*part = order->parts[0];
 	order->held -= part->len;
 	order->count--;
-	memmove(order->parts, order->parts + 1, order->count * sizeof order->parts[0]);
+	for (unsigned i = 0; i < order->count; i++)
+		order->parts[i] = order->parts[i + 1];
 }
 
 /* Cuts what came before off the front; false if nothing is left. */
