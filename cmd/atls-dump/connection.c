@@ -281,6 +281,20 @@ static int take_segment(struct connection *connection, int from, const struct pa
 	return rc;
 }
 
+/* What the packet acknowledges of the other end, before what it answers to that. */
+static int take_ack(struct connection *connection, int from, const struct packet *packet,
+	uint64_t offset, int64_t time_us)
+{
+	struct side *other = &connection->sides[!from];
+	struct tcp_events events = events_of(other);
+	if (!packet->ack || packet->rst || other->half.finished)
+		return ATLS_OK;
+	int rc = tcp_acked(&other->half, packet->awaited, offset, time_us, &events);
+	if (!rc && other->half.finished)
+		rc = content_end(connection->content, !from);
+	return rc;
+}
+
 int connections_take(
 	struct connections *all, const struct packet *packet, uint64_t offset, int64_t time_us)
 {
@@ -300,7 +314,9 @@ int connections_take(
 		return rc;
 	TAILQ_REMOVE(&all->by_age, connection, by_age);
 	TAILQ_INSERT_TAIL(&all->by_age, connection, by_age);
-	rc = take_segment(connection, from, packet, offset, time_us);
+	rc = take_ack(connection, from, packet, offset, time_us);
+	if (!rc)
+		rc = take_segment(connection, from, packet, offset, time_us);
 	bool over = connection->sides[0].half.finished && connection->sides[1].half.finished;
 	if (!rc && (packet->rst || over))
 		rc = finish(connection);

@@ -19,6 +19,7 @@
 #define TCP_CONNECTIONS 1024u      /* followed at once; the longest silent one gives way */
 #define TCP_HELD_MAX    (1u << 20) /* bytes of a direction that wait for a gap to be filled */
 #define TCP_HELD_COUNT  1024u      /* and the segments that they are in */
+#define TCP_LATE_US     100000     /* so long after its ACK a segment may still be captured */
 #define TCP_MEMORY      (6u << 20) /* of all connections together */
 
 #define HEX_REPEAT_MAX (16u << 20) /* bytes that all "*" of a hex dump may stand for */

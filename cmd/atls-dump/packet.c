@@ -183,6 +183,7 @@ static enum packet_kind read_tcp(struct rest *rest, struct packet *packet, size_
 	packet->from.port = get16(tcp);
 	packet->to.port = get16(tcp + 2);
 	packet->seq = get32(tcp + 4);
+	packet->awaited = get32(tcp + 8);
 	packet->fin = tcp[13] & 1;
 	packet->syn = tcp[13] & 2;
 	packet->rst = tcp[13] & 4;

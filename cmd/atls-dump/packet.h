@@ -16,6 +16,7 @@ struct packet {
 	struct packet_end from, to;
 	bool syn, ack, fin, rst;
 	uint32_t seq;
+	uint32_t awaited;       /* of the other end, if ack: all before it has arrived */
 	const uint8_t *payload; /* in the packet; len bytes of it were captured */
 	size_t len;
 	size_t whole; /* and so many were sent */

@@ -133,6 +133,37 @@ int tcp_take(
 	return rc;
 }
 
+/* How much of what comes next will not come any more, if all before seq has arrived. */
+static int32_t lost_before(const struct tcp_half *half, uint32_t seq)
+{
+	int32_t lost = distance(half->next, seq);
+	if (half->has_end && distance(half->next, half->end) < lost)
+		lost = distance(half->next, half->end);
+	if (half->held && distance(half->next, half->held->segment.seq) < lost)
+		return distance(half->next, half->held->segment.seq);
+	/* A single number may be that of a FIN which was not captured. */
+	return lost == 1 && !half->has_end ? 0 : lost;
+}
+
+int tcp_acked(struct tcp_half *half, uint32_t seq, uint64_t offset, int64_t time_us,
+	const struct tcp_events *events)
+{
+	int32_t lost = half->synced ? lost_before(half, seq) : 0;
+	if (lost <= 0 || lost > WINDOW_MAX)
+		return ATLS_OK;
+	if (!half->acked || half->acked_next != half->next) {
+		half->acked = true;
+		half->acked_next = half->next;
+		half->acked_us = time_us;
+	}
+	if (time_us - half->acked_us < TCP_LATE_US)
+		return ATLS_OK;
+	half->acked = false;
+	int rc = give_gap(
+		half, (uint32_t)lost, half->held ? half->held->segment.offset : offset, events);
+	return rc ? rc : drain(half, events);
+}
+
 int tcp_flush(struct tcp_half *half, const struct tcp_events *events)
 {
 	int rc = drain(half, events);

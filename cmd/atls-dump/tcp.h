@@ -32,6 +32,9 @@ struct tcp_half {
 	uint32_t first;     /* the first number that was known */
 	uint32_t next, end; /* sequence numbers: what is awaited, and where a FIN stands */
 	uint64_t end_offset;
+	bool acked;          /* what is next was acknowledged, unseen, */
+	uint32_t acked_next; /* which then was this number, */
+	int64_t acked_us;    /* and the time this */
 	struct tcp_held *held;
 	unsigned held_count;
 	size_t held_bytes;
@@ -47,6 +50,11 @@ void tcp_fin(struct tcp_half *half, uint32_t seq, uint64_t offset);
  * ATLS_E_MEMORY, or what an event returned. */
 int tcp_take(
 	struct tcp_half *half, const struct tcp_segment *segment, const struct tcp_events *events);
+
+/* The other end has what comes before seq, says a packet at offset. What of it was not captured by
+ * then, nor for TCP_LATE_US after, is given up as a gap. 0, or what an event returned. */
+int tcp_acked(struct tcp_half *half, uint32_t seq, uint64_t offset, int64_t time_us,
+	const struct tcp_events *events);
 
 /* No more comes: gives all that waits, with its gaps. */
 int tcp_flush(struct tcp_half *half, const struct tcp_events *events);

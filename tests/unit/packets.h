@@ -16,6 +16,7 @@ struct packets {
 	size_t starts[PACKETS_MAX + 1]; /* of each packet's record; the end is behind the last */
 	size_t count;
 	uint32_t sent[2]; /* bytes that each end sent */
+	uint32_t seen[2]; /* and that it acknowledges of the other's */
 };
 
 enum { PACKET_FIN = 1, PACKET_SYN = 2, PACKET_ACK = 16 };
@@ -32,7 +33,7 @@ static inline void packets_put(struct packets *packets, uint64_t value, size_t s
 static inline void packets_begin(struct packets *packets, uint32_t link)
 {
 	packets->len = packets->count = 0;
-	packets->sent[0] = packets->sent[1] = 0;
+	packets->sent[0] = packets->sent[1] = packets->seen[0] = packets->seen[1] = 0;
 	packets_put(packets, 0xa1b2c3d4, 4, false);
 	packets_put(packets, 0x00040002, 4, false);
 	packets_put(packets, 0, 8, false);
@@ -55,7 +56,7 @@ static inline void packets_add(struct packets *packets, int from, uint32_t seq, 
 	packets_put(packets, from ? 0x0a000001 : 0x0a000002, 4, true);
 	packets_put(packets, from ? 80u << 16 | 40000 : 40000u << 16 | 80, 4, true);
 	packets_put(packets, 0xfffffff0 + 1000u * (uint32_t)from + seq, 4, true); /* wraps */
-	packets_put(packets, 0, 4, true);
+	packets_put(packets, 0xfffffff0 + 1000u * (uint32_t)!from + packets->seen[from], 4, true);
 	packets_put(packets, 0x5000ffff | flags << 16, 4, true);
 	packets_put(packets, 0, 4, true);
 	if (packets->len + len > PACKETS_BYTES || packets->count == PACKETS_MAX)

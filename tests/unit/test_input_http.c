@@ -279,6 +279,65 @@ static void gaps_that_are_never_filled_give_way(void)
 	eq_int(heard.bytes, 8 + 1100 * sizeof data);
 }
 
+static const char three_records[] = "\x17\3\3\0\1a\x17\3\3\0\1b\x17\3\3\0\1c";
+
+/* The second of three records was not captured up to here, and the other end has them all. */
+static void begin_acked_hole(struct packets *packets)
+{
+	packets_begin(packets, 101);
+	packets_syn(packets);
+	packets_at(packets, 0, 0, three_records, 6);
+	packets_at(packets, 0, 12, three_records + 12, 6);
+	packets->seen[1] = 18;
+	packets_at(packets, 1, 0, NULL, 0);
+}
+
+static void what_was_acknowledged_is_not_waited_for(void)
+{
+	static struct heard heard;
+	begin_acked_hole(&all);
+	packets_send(&all, 1, TEXT_OF("\x17\3\3\0\1d"), 99);
+	packets_at(&all, 0, 18, three_records, 6);
+	heard_pcap(&heard, all.bytes, all.len, 0);
+	eq_int(heard.malformed, 1);
+	const char *gap = strstr(heard.text, "a gap of 6 bytes");
+	const char *behind = strstr(heard.text, "170303000163");
+	const char *answer = strstr(heard.text, "170303000164");
+	ok(gap && behind && answer && gap < behind && behind < answer);
+	ok(strstr(heard.text, "170303000161"));
+}
+
+static void what_was_acknowledged_may_be_captured_late(void)
+{
+	static struct heard heard;
+	begin_acked_hole(&all);
+	packets_at(&all, 0, 6, three_records + 6, 6);
+	packets_send(&all, 1, TEXT_OF("\x17\3\3\0\1d"), 99);
+	heard_pcap(&heard, all.bytes, all.len, 0);
+	eq_int(heard.malformed, 0);
+	ok(strstr(heard.text, "170303000161170303000162170303000163"));
+}
+
+/* Neither a FIN that was not captured nor a number out of the window. */
+static void acknowledged_numbers_without_bytes_are_no_gap(void)
+{
+	static struct heard heard;
+	packets_begin(&all, 101);
+	packets_syn(&all);
+	packets_send(&all, 0, three_records, 18, 99);
+	for (uint32_t seen = 17; seen < 20; seen++) {
+		all.seen[1] = seen;
+		packets_at(&all, 1, 0, NULL, 0);
+		packets_at(&all, 1, 0, NULL, 0);
+	}
+	all.seen[1] = 0x60000000;
+	packets_at(&all, 1, 0, NULL, 0);
+	packets_at(&all, 1, 0, NULL, 0);
+	heard_pcap(&heard, all.bytes, all.len, 0);
+	eq_int(heard.malformed, 0);
+	eq_int(heard.bytes, 18);
+}
+
 int main(void)
 {
 	run(files_are_read_however_they_are_cut);
@@ -291,5 +350,8 @@ int main(void)
 	run(a_capture_may_begin_amid_a_connection);
 	run(websocket_frames_are_unmasked_and_joined);
 	run(gaps_that_are_never_filled_give_way);
+	run(what_was_acknowledged_is_not_waited_for);
+	run(what_was_acknowledged_may_be_captured_late);
+	run(acknowledged_numbers_without_bytes_are_no_gap);
 	return tap_done();
 }
