@@ -204,6 +204,14 @@ static bool owes_credit(const struct atls_stream_client *client)
 	       client->told_max < recv->next + half;
 }
 
+/* Requests at once: where a trial of more of them ended while polls hold all that remain, what is
+ * to be said has one besides. */
+static unsigned most_at_once(const struct atls_stream_client *client)
+{
+	unsigned held = polls(client, false);
+	return held < client->inflight ? client->inflight : held + 1;
+}
+
 static bool wants_poll(const struct atls_stream_client *client)
 {
 	unsigned most = client->inflight - 1;
@@ -294,7 +302,7 @@ enum atls_stream_step atls_stream_client_next(
 	}
 	if (now >= give_up_at(client))
 		return ATLS_STREAM_LOST;
-	if (now < client->not_before || client->used >= client->inflight)
+	if (now < client->not_before || client->used >= most_at_once(client))
 		return wait(client, now, at);
 	if (!client->open) {
 		enum atls_stream_step step = opening(client, now, out);

@@ -405,6 +405,55 @@ static void one_request_stays_free_of_polls(void)
 	atls_stream_client_free(client);
 }
 
+/* Says a full body at a time, each answered ms later, until more or fewer requests at once are
+ * tried than before. */
+static void upload_until_tuned(struct atls_stream_client *client, int64_t *now, int64_t ms)
+{
+	static char full[ATLS_STREAM_BULK + 1], body[ATLS_STREAM_BULK + 1];
+	unsigned inflight = atls_stream_client_facts(client).inflight;
+	memset(full, 'x', ATLS_STREAM_BULK);
+	for (int i = 0; i < 1000 && atls_stream_client_facts(client).inflight == inflight; i++) {
+		eq_int(atls_stream_client_say(client, full, ATLS_STREAM_BULK), 0);
+		eq_int(next(client, *now, body), ATLS_STREAM_SEND);
+		*now += ms;
+		struct atls_stream_dict dict = answers(3, atls_stream_client_facts(client).said);
+		dict.max = dict.ack + (1u << 20);
+		eq_int(answer(client, posted.slot, dict, "", *now), 0);
+	}
+	ok(atls_stream_client_facts(client).inflight != inflight);
+}
+
+static void polls_do_not_hold_up_what_is_said_when_fewer_requests_are_tried(void)
+{
+	struct atls_stream_limits limits = {.window = 1u << 20,
+		.body_max = ATLS_STREAM_BULK,
+		.inflight = 2,
+		.inflight_max = 4,
+		.poll_ms = 25000,
+		.resume_ms = 60000,
+		.seed = 1};
+	struct atls_stream_client *client = atls_stream_client_new(&limits, 0);
+	char body[ATLS_STREAM_BULK + 1];
+	int64_t now = 0;
+	eq_int(atls_stream_client_say(client, "abc", 3), 0);
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	eq_int(answer(client, posted.slot, answers(0, 3), "ABC", 0), 0);
+	upload_until_tuned(client, &now, 10);
+	eq_int(atls_stream_client_facts(client).inflight, 3);
+	for (int i = 0; i < 2; i++) { /* few bytes, which may wait for their answer */
+		eq_int(atls_stream_client_say(client, "def", 3), 0);
+		eq_int(next(client, now, body), ATLS_STREAM_SEND);
+		ok(posted.dict.has & ATLS_DICT_POLL);
+	}
+	upload_until_tuned(client, &now, 1000);
+	eq_int(atls_stream_client_facts(client).inflight, 2);
+	eq_int(atls_stream_client_say(client, "ghi", 3), 0);
+	eq_int(next(client, now, body), ATLS_STREAM_SEND);
+	eq_str(body, "ghi");
+	ok(!(posted.dict.has & ATLS_DICT_POLL));
+	atls_stream_client_free(client);
+}
+
 static void a_gap_that_nothing_older_can_fill_counts_as_lost(void)
 {
 	struct atls_stream_client *client = client_open();
@@ -594,6 +643,7 @@ int main(void)
 	run(one_request_opens_a_session_and_is_repeated_as_it_was);
 	run(what_a_lost_request_carried_is_sent_again);
 	run(one_request_stays_free_of_polls);
+	run(polls_do_not_hold_up_what_is_said_when_fewer_requests_are_tried);
 	run(a_gap_that_nothing_older_can_fill_counts_as_lost);
 	run(a_gap_that_an_older_request_may_fill_has_a_second);
 	run(a_body_that_is_too_large_is_halved);
