@@ -260,7 +260,7 @@ all_over() { # COUNT
     run -0 --separate-stderr ssh_app 'sha256sum | cut -d" " -f1' <"$SORTED"
     [[ $output == "$(hash_of "$SORTED")" && -z $stderr ]]
     all_over 2
-    run -1 grep -Ev ': (outer|session 1: inner) TLS: |: [0-9]+ bytes up, [0-9]+ down$' "$DIR/proxy.log"
+    run -1 grep -Ev ': (outer|session 1: inner) TLS: |: no WebSocket: |: [0-9]+ bytes up, [0-9]+ down$' "$DIR/proxy.log"
 }
 
 @test "scp through sslsplit: 8 MiB each way" {

@@ -12,6 +12,8 @@ load lib/atls
 IDLE=6
 
 setup_file() {
+    # A position is a session, and there are more than a thousand.
+    export BATS_TEST_TIMEOUT=${SWEEP_TIMEOUT:-300}
     begin_file
     make_ca ca
     make_cert ca service service.test 30 ed25519
