@@ -5,6 +5,7 @@
 #include "cli/out.h"
 #include "core/err.h"
 #include "net/clock.h"
+#include "net/dial.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -32,15 +33,7 @@ struct path_cache {
 /* A proxy without its credentials; "" for none. */
 static char *proxy_name(const struct settings *settings, bool secure)
 {
-	const char *proxy = settings->proxy;
-	if (!proxy)
-		proxy = getenv(secure ? "https_proxy" : "http_proxy");
-	if (!proxy && secure)
-		proxy = getenv("HTTPS_PROXY");
-	if (!proxy)
-		proxy = getenv("all_proxy");
-	if (!proxy)
-		proxy = getenv("ALL_PROXY");
+	const char *proxy = settings->proxy ? settings->proxy : atls_way_environment(secure);
 	char *text = NULL, *copy;
 	CURLU *url = curl_url();
 	if (proxy && *proxy && url &&
@@ -90,13 +83,18 @@ static void complain(struct path_cache *cache, const struct client *client, cons
 	cache->unusable = true;
 }
 
+static json_t *new_object(void)
+{
+	return json_pack("{s:s, s:{}}", "schema", SCHEMA, "paths");
+}
+
 /* Its object; a new one if there is no file; null if it is no good, and told. */
 static json_t *read_file(struct path_cache *cache, const struct client *client)
 {
 	json_error_t wrong;
 	FILE *file = fopen(cache->name, "re");
 	if (!file && errno == ENOENT)
-		return json_pack("{s:s, s:{}}", "schema", SCHEMA, "paths");
+		return new_object();
 	if (!file) {
 		complain(cache, client, strerror(errno));
 		return NULL;
@@ -104,7 +102,7 @@ static json_t *read_file(struct path_cache *cache, const struct client *client)
 	int first = fgetc(file);
 	if (first == EOF && !ferror(file)) {
 		fclose(file);
-		return json_pack("{s:s, s:{}}", "schema", SCHEMA, "paths");
+		return new_object();
 	}
 	ungetc(first, file);
 	json_t *root = json_loadf(file, JSON_REJECT_DUPLICATES, &wrong);

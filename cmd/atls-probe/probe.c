@@ -214,7 +214,7 @@ static void add_addresses(struct probe *probe)
 static void add_ways(struct probe *probe)
 {
 	const struct run *run = probe->run;
-	const char *proxy = run->way.proxy ? run->way.proxy : atls_way_environment();
+	const char *proxy = run->way.proxy ? run->way.proxy : atls_way_environment(true);
 
 	if (proxy && *proxy) {
 		add_way(probe, "directly", run->way.ip_version, "");

@@ -21,12 +21,15 @@ struct atls_dial {
 	void *ctx;
 };
 
-const char *atls_way_environment(void)
+const char *atls_way_environment(bool tls)
 {
-	static const char *const names[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
+	static const char *const names[][4] = {
+		{"http_proxy", "all_proxy", "ALL_PROXY"},
+		{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"},
+	};
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		const char *value = getenv(names[i]);
+	for (size_t i = 0; i < 4 && names[tls][i]; i++) {
+		const char *value = getenv(names[tls][i]);
 		if (value)
 			return *value ? value : NULL;
 	}
@@ -63,7 +66,7 @@ static CURLcode set_url(CURL *easy, const char *host, unsigned port)
 
 static CURLcode set_way(CURL *easy, const struct atls_way *way)
 {
-	const char *proxy = way->proxy ? way->proxy : atls_way_environment();
+	const char *proxy = way->proxy ? way->proxy : atls_way_environment(true);
 	CURLcode rc = curl_easy_setopt(easy, CURLOPT_PROXY, proxy ? proxy : "");
 
 	if (rc == CURLE_OK && way->proxy_user)

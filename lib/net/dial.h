@@ -7,7 +7,7 @@
 
 /* How to get there; all kept by reference. */
 struct atls_way {
-	const char *proxy; /* null: that of atls_way_environment(); "": none */
+	const char *proxy; /* null: that of the environment; "": none */
 	const char *proxy_user;
 	const char *interface;
 	struct curl_slist *resolve;
@@ -17,9 +17,10 @@ struct atls_way {
 	bool proxy_anyauth;
 };
 
-/* Where TLS goes out by the environment: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY; null: no
- * proxy. no_proxy is libcurl's to honour. */
-const char *atls_way_environment(void);
+/* The proxy by the environment, as libcurl takes it: https_proxy or HTTPS_PROXY for TLS, else
+ * http_proxy, in small letters alone; then all_proxy, ALL_PROXY. Null: none. no_proxy is libcurl's
+ * to honour. */
+const char *atls_way_environment(bool tls);
 
 struct atls_dial;
 
