@@ -75,9 +75,14 @@ void atls_stream_client_heard(struct atls_stream_client *client, unsigned slot, 
 		client->gap_since = now;
 }
 
+uint64_t atls_stream_next_gen(const struct atls_stream_client *client)
+{
+	return (client->gen > client->offered ? client->gen : client->offered) + 1;
+}
+
 void atls_stream_new_gen(struct atls_stream_client *client)
 {
-	client->gen = (client->gen > client->offered ? client->gen : client->offered) + 1;
+	client->gen = atls_stream_next_gen(client);
 	client->gap = false;
 	client->gap_top = 0;
 }

@@ -79,6 +79,9 @@ struct atls_stream_client {
 #define ATLS_PACE_MAX_MS    1000
 #define ATLS_GIVE_UP_MIN_MS 10000 /* from the first loss on, if resume_ms is not less */
 
+/* No greeting and no request had this one or a later one so far. */
+uint64_t atls_stream_next_gen(const struct atls_stream_client *client);
+
 /* A new generation: what the server sent and did not arrive, it sends again. */
 void atls_stream_new_gen(struct atls_stream_client *client);
 

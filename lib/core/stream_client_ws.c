@@ -49,7 +49,7 @@ void atls_stream_client_attach(struct atls_stream_client *client, struct atls_st
 void atls_stream_client_offer(struct atls_stream_client *client, struct atls_stream_dict *greeting)
 {
 	uint64_t next = client->send.next, told_max = client->told_max;
-	client->offered = (client->gen > client->offered ? client->gen : client->offered) + 1;
+	client->offered = atls_stream_next_gen(client);
 	client->offering = true;
 	client->send.next = client->send.acked;
 	fill_dict(client, false, greeting);
