@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """tcp_cuts.py --to PORT --port-file FILE [--cuts N] [--seed N]: a TCP relay whose first N connections are
-reset after a random number of bytes, within a frame of a WebSocket more often than not. Each reaches the
-service from another loopback address. What it did is told at its end, one line."""
+reset after a random number of bytes. Each reaches the service from another loopback address. What it did is told at its end, one line."""
 
 import argparse
 import asyncio
