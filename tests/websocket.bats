@@ -56,6 +56,23 @@ get_upgrade() { # HEADER...
     wait_log serve 'on a WebSocket'
 }
 
+@test "a reader that is behind when the service closes: nothing was lost" {
+    start_service echo
+    head -c 300000 "$DATA" >"$DIR/in"
+    mkfifo "$DIR/slow"
+    start client bash -c 'exec "$@" <"$0" >"$DIR/slow"' "$DIR/in" "$ATLS_BIN/atls-client" -v \
+        --carriage ws --report "$DIR/report" --cacert "$CERTS/ca.pem" --servername service.test \
+        "$SERVICE"
+    exec 8<"$DIR/slow"
+    wait_log serve 'closed by both sides'
+    cat <&8 >"$DIR/out"
+    exec 8<&-
+    wait_exit client
+    [[ $STOP_STATUS == 0 ]] && same "$DIR/in" "$DIR/out"
+    run ! grep 'was lost' "$DIR/client.log"
+    jq -e '.carriage == "ws" and .ok and .path.requests_lost == 0' "$DIR/report"
+}
+
 @test "half-close: what comes behind the client's end" {
     start_service hash
     carry 0 "$DATA" "$DIR/out" client --carriage ws "$SERVICE"

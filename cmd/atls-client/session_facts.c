@@ -17,7 +17,7 @@ static bool is_heard(const struct session *session)
 
 struct session_facts session_facts(const struct session *session)
 {
-	bool websocket = session->ws_link && atls_stream_client_attached(session->stream);
+	bool websocket = session->stream && atls_stream_client_attached(session->stream);
 	struct session_facts facts = {
 		.engine = session->course.engine,
 		.channel = session->lanes[0].channel,

@@ -116,13 +116,29 @@ static void on_turn(void *ctx)
 		session_step(session);
 }
 
-/* What came last may have been the end of it all. */
+/* Both directions are through, and the service knows it: nothing else is to be carried. */
+static bool has_done_its_work(struct session *session)
+{
+	struct atls_stream_post none;
+	int64_t at;
+	return atls_stream_client_attached(session->stream) &&
+	       atls_stream_client_next(session->stream, atls_now_ms(), &none, &at) ==
+		       ATLS_STREAM_DONE;
+}
+
+/* What came last may have been the end of it all, also where its reader has not got there yet. */
 static void on_ended(void *ctx, const struct atls_error *err)
 {
 	struct session *session = ctx;
 	on_turn(session);
-	if (!session->over)
+	if (session->over)
+		return;
+	if (!has_done_its_work(session)) {
 		lost(session, err);
+		return;
+	}
+	ws_drop(session);
+	session->ws_wanted = false;
 }
 
 /* ---- The beginning ---- */
