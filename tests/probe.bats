@@ -282,10 +282,10 @@ known() {
 
 # ---- proof --------------------------------------------------------------------------------------
 
-# proof VERDICT FINDING OPTION...: by an ATLS service behind what the options lead to.
+# proof VERDICT FINDING OPTION...: (with FAULTS) by an ATLS service behind what the options lead to.
 proof() {
     PROOF=$(probe --json --cacert "$CERTS/end-ca.pem" --atls https://service.test/ "${@:3}" || :)
-    is "$PROOF" "$1"
+    is "$PROOF" "$1" "${FAULTS:-}"
     jq -e --arg finding "$2" '.evidence | map(select(.kind == "proof"))[0].seen | startswith($finding + ": ")' <<<"$PROOF"
 }
 
@@ -308,6 +308,33 @@ proof() {
     # No ATLS service there: no proof, and the rest stands.
     run -0 --separate-stderr probe --atls https://service.test/ --connect-to "service.test:443:127.0.0.1:$ORIGIN_PORT"
     [[ $stderr == *': no proof: '* ]]
+}
+
+# Whatever a box in front of the service leaves of the encodings.
+@test "the service's own word, through boxes that forbid encodings" {
+    local line front=("ssl_certificate $CERTS/outer.pem;" "ssl_certificate_key $CERTS/outer.key;")
+    make_ca end-ca && make_cert end-ca end service.test
+    make_cert private-ca outer service.test
+    start_backend echo
+    SERVE_IDENTITY=end start_serve HTTP_PORT --listen http://127.0.0.1:0 --outer-chain "$CERTS/outer.pem" --backend "$BACKEND"
+    # shellcheck disable=SC2016  # nginx's
+    for line in 'if ($http_content_type = application/atls) { return 415; }' \
+        'if ($http_content_type !~ "json$") { return 403; }' 'location /.well-known/ { return 404; }' \
+        'proxy_hide_header Set-Cookie;' 'proxy_set_header Cookie "";' 'client_max_body_size 1k;' 'keepalive_timeout 0;'; do
+        NGINX_TLS=1 box_nginx_hostile "$HTTP_PORT" "${front[@]}" "$line"
+        proof direct equal --connect-to "service.test:443:127.0.0.1:$BOX_PORT"
+        stop nginx
+    done
+    # Somebody between, and what is left is json.
+    NGINX_TLS=1 box_nginx_hostile "$HTTP_PORT" "${front[@]}" 'proxy_hide_header Set-Cookie;'
+    box_sslsplit "$BOX_PORT"
+    FAULTS=untrusted proof intercepted other_chain --connect-to "service.test:443:127.0.0.1:$SSLSPLIT_PORT"
+    stop nginx
+    # shellcheck disable=SC2016  # nginx's
+    NGINX_TLS=1 box_nginx_hostile "$HTTP_PORT" "${front[@]}" 'if ($http_content_type ~ ^application/atls) { return 415; }'
+    run --separate-stderr probe --cacert "$CERTS/end-ca.pem" --atls https://service.test/ \
+        --connect-to "service.test:443:127.0.0.1:$BOX_PORT"
+    [[ $stderr == *': no proof: HTTP: status 415: what answers there does not take bodies of type application/atls+json' ]]
 }
 
 # ---- what is written down -------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 #include "proof.h"
 
 #include "cli/report.h"
-#include "core/base.h"
 #include "core/buf.h"
+#include "core/course.h"
 #include "core/err.h"
 #include "net/clock.h"
 #include "net/timer.h"
@@ -14,10 +14,8 @@
 
 struct proof {
 	struct proof_config config;
-	const struct atls_body_codec *codec;
 	struct atls_http_channel *channel;
-	struct atls_engine *engine;
-	struct atls_base base;
+	struct atls_course course;
 	struct event *timer, *deadline;
 	uint8_t *body;
 	char *url, *text;
@@ -31,7 +29,7 @@ struct proof {
 	struct atls_error error;
 };
 
-static void step(struct proof *proof);
+static int begin(struct proof *proof, struct atls_error *err);
 
 /* Told from the event base, so that the owner may free everything then. */
 static void end(struct proof *proof)
@@ -45,6 +43,17 @@ static void end(struct proof *proof)
 
 /* ---- the report -------------------------------------------------------------------------------
  */
+
+static void drop_report(struct proof *proof)
+{
+	free(proof->text);
+	proof->text = NULL;
+	proof->told = proof->len = 0;
+	proof->steady = true;
+	atls_buf_consume(&proof->answer, proof->answer.len);
+	atls_report_seen_free(&proof->seen);
+	atls_report_shown_free(&proof->shown);
+}
 
 static void compose(struct proof *proof)
 {
@@ -64,7 +73,7 @@ static void take(struct proof *proof)
 	ssize_t len = 1;
 
 	while (len > 0 && atls_buf_reserve(&proof->answer, READ_MAX, &room) == ATLS_OK) {
-		len = atls_engine_read(proof->engine, room, READ_MAX);
+		len = atls_engine_read(proof->course.engine, room, READ_MAX);
 		if (len > 0)
 			atls_buf_commit(&proof->answer, (size_t)len);
 	}
@@ -74,14 +83,18 @@ static void take(struct proof *proof)
 	end(proof);
 }
 
+static void takes_none(struct proof *proof)
+{
+	atls_error_set(&proof->error, ATLS_E_PROTOCOL, "transport report: the service takes none");
+}
+
 /* The same connection has to carry all of it, if a channel binding is to prove anything. */
 static void report(struct proof *proof)
 {
 	struct atls_report_connection now;
 
-	if (!atls_report_selected(proof->engine)) {
-		atls_error_set(
-			&proof->error, ATLS_E_PROTOCOL, "transport report: the service takes none");
+	if (!atls_report_selected(proof->course.engine)) {
+		takes_none(proof);
 		end(proof);
 		return;
 	}
@@ -91,21 +104,25 @@ static void report(struct proof *proof)
 		proof->steady = false;
 	while (proof->told < proof->len) {
 		ssize_t done = atls_engine_write(
-			proof->engine, proof->text + proof->told, proof->len - proof->told);
+			proof->course.engine, proof->text + proof->told, proof->len - proof->told);
 		if (done <= 0)
 			break;
 		proof->told += (size_t)done;
 	}
 	if (proof->told == proof->len)
-		(void)atls_engine_close(proof->engine);
+		(void)atls_engine_close(proof->course.engine);
 	take(proof);
 }
 
 static void finish(struct proof *proof)
 {
-	const struct atls_error *failed = atls_engine_error(proof->engine);
+	const struct atls_engine *engine = proof->course.engine;
+	const struct atls_error *failed = atls_engine_error(engine);
 
-	if (failed->code)
+	if (failed->code &&
+		gnutls_alert_get(atls_engine_session(engine)) == GNUTLS_A_NO_APPLICATION_PROTOCOL)
+		takes_none(proof);
+	else if (failed->code)
 		atls_error_set(&proof->error, failed->code, "%s", failed->text);
 	else if (atls_report_shown_parse((const char *)atls_buf_bytes(&proof->answer),
 			 proof->answer.len, &proof->shown, &proof->error) == ATLS_OK)
@@ -118,15 +135,16 @@ static void finish(struct proof *proof)
 
 static void send_body(struct proof *proof, const uint8_t *bytes, size_t len)
 {
-	size_t size = proof->codec->encoded_size(NULL, NULL, len);
+	const struct atls_body_codec *codec = proof->course.codec;
+	const char *id = proof->course.id;
+	size_t size = codec->encoded_size(id, NULL, len);
 
 	free(proof->body);
 	proof->body = malloc(size ? size : 1);
 	if (proof->body)
-		size = proof->codec->encode(
-			NULL, NULL, len ? bytes : (const uint8_t *)"", len, proof->body);
+		size = codec->encode(id, NULL, len ? bytes : (const uint8_t *)"", len, proof->body);
 	if (proof->body &&
-		atls_http_post(proof->channel, proof->codec->content_type, proof->body, size) == 0)
+		atls_http_post(proof->channel, codec->content_type, proof->body, size) == 0)
 		return;
 	atls_error_set(&proof->error, ATLS_E_MEMORY, "out of memory for a request");
 	end(proof);
@@ -138,11 +156,11 @@ static void step(struct proof *proof)
 	size_t len = 0;
 	int64_t at, now = atls_now_ms();
 
-	if (!proof->over && (atls_engine_state(proof->engine) & ATLS_ESTABLISHED))
+	if (!proof->over && (atls_engine_state(proof->course.engine) & ATLS_ESTABLISHED))
 		report(proof);
 	if (proof->over)
 		return;
-	switch (atls_base_next(&proof->base, now, &bytes, &len, &at)) {
+	switch (atls_base_next(&proof->course.base, now, &bytes, &len, &at)) {
 	case ATLS_BASE_SEND:
 		send_body(proof, bytes, len);
 		break;
@@ -159,23 +177,28 @@ static void step(struct proof *proof)
 static void answered(void *ctx, struct atls_http_answer *answer)
 {
 	struct proof *proof = ctx;
-	struct atls_body body = {0};
+	struct atls_error err = {0};
 
-	if (answer->status == 0) {
-		if (atls_base_lost(&proof->base, 0, atls_now_ms()) || !proof->base.answered) {
-			atls_error_set(&proof->error, ATLS_E_NETWORK, "%s", answer->error.text);
+	if (proof->over)
+		return;
+	switch (atls_course_answered(&proof->course, answer, atls_now_ms(), &err)) {
+	case ATLS_COURSE_ANEW:
+		if (begin(proof, &proof->error))
 			end(proof);
-		}
-	} else if (answer->status != 200 ||
-		   atls_encoding_by_type(answer->content_type) != ATLS_ATLS || answer->encoded) {
-		atls_error_set(&proof->error, ATLS_E_PROTOCOL,
-			"protocol: what answers there is no ATLS service (status %ld)",
-			answer->status);
-		end(proof);
-	} else if (proof->codec->decode(answer->body, answer->len, &body, &proof->error)) {
-		end(proof);
-	} else {
-		(void)atls_base_answered(&proof->base, body.records, body.len, atls_now_ms());
+		break;
+	case ATLS_COURSE_OVER:
+		/* Nobody waits for the end of a session whose report is answered. */
+		if (err.code &&
+			!(answer->status == 422 && atls_course_only_close_is_left(&proof->course)))
+			proof->error = err;
+		if (proof->error.code)
+			end(proof);
+		else
+			finish(proof);
+		break;
+	case ATLS_COURSE_ON:
+	case ATLS_COURSE_BULK:
+		break;
 	}
 	step(proof);
 }
@@ -221,12 +244,13 @@ static char *url_of(const char *text, const struct atls_body_codec *codec)
 	return url;
 }
 
-static bool set_up(struct proof *proof, struct run *run, struct atls_error *err)
+/* Begins, or begins anew in the encoding that is left: with another inner session, and so another
+ * report. */
+static int begin(struct proof *proof, struct atls_error *err)
 {
 	static const char *const protocols[] = {ATLS_REPORT_PROTOCOL};
 	const struct proof_config *config = &proof->config;
-	const struct atls_way *way = &run->way;
-	const struct atls_engine_config engine = {
+	const struct atls_engine_config wanted = {
 		.role = ATLS_CLIENT,
 		.credentials = config->credentials,
 		.priorities = config->priorities,
@@ -242,11 +266,26 @@ static bool set_up(struct proof *proof, struct run *run, struct atls_error *err)
 		.resume_ms = config->max_ms,
 		.seed = (uint32_t)atls_now_ms(),
 	};
+	struct atls_engine *engine = atls_engine_new(&wanted, err);
 
-	proof->codec = atls_body_codec(ATLS_ATLS);
-	proof->url = url_of(config->url, proof->codec);
+	if (!engine)
+		return err->code;
+	atls_course_begin(&proof->course, engine, &limits, atls_now_ms());
+	drop_report(proof);
+	free(proof->url);
+	proof->url = url_of(config->url, proof->course.codec);
+	atls_http_channel_forget(proof->channel);
+	if (!proof->url || atls_http_channel_url(proof->channel, proof->url))
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a URL");
+	return ATLS_OK;
+}
+
+static int set_up(struct proof *proof, struct run *run, struct atls_error *err)
+{
+	const struct proof_config *config = &proof->config;
+	const struct atls_way *way = &run->way;
 	const struct atls_http_client_config http = {
-		.url = proof->url,
+		.url = config->url,
 		.proxy = way->proxy,
 		.proxy_user = way->proxy_user,
 		.proxy_anyauth = way->proxy_anyauth,
@@ -257,14 +296,10 @@ static bool set_up(struct proof *proof, struct run *run, struct atls_error *err)
 		.connect_ms = way->connect_ms,
 		.stall_s = (long)(config->max_ms / 1000 + 1),
 	};
-	if (!proof->url)
-		return false;
+
+	atls_course_init(&proof->course, -1);
 	proof->channel = atls_http_channel_new(config->http, &http, answered, proof, err);
-	proof->engine = atls_engine_new(&engine, err);
-	if (!proof->channel || !proof->engine)
-		return false;
-	atls_base_init(&proof->base, proof->engine, &limits, atls_now_ms());
-	return true;
+	return proof->channel ? begin(proof, err) : err->code;
 }
 
 struct proof *proof_start(
@@ -277,11 +312,10 @@ struct proof *proof_start(
 		return NULL;
 	}
 	proof->config = *config;
-	proof->steady = true;
 	atls_buf_init(&proof->answer, ATLS_REPORT_MAX + READ_MAX);
 	proof->timer = event_new(run->base, -1, 0, on_timer, proof);
 	proof->deadline = event_new(run->base, -1, 0, on_deadline, proof);
-	if (proof->timer && proof->deadline && set_up(proof, run, err)) {
+	if (proof->timer && proof->deadline && set_up(proof, run, err) == ATLS_OK) {
 		atls_timer_set(proof->deadline, config->max_ms);
 		atls_timer_set(proof->timer, 0);
 		return proof;
@@ -296,17 +330,15 @@ void proof_free(struct proof *proof)
 	if (!proof)
 		return;
 	atls_http_channel_free(proof->channel);
-	atls_engine_free(proof->engine);
+	atls_course_free(&proof->course);
 	if (proof->timer)
 		event_free(proof->timer);
 	if (proof->deadline)
 		event_free(proof->deadline);
-	atls_report_seen_free(&proof->seen);
-	atls_report_shown_free(&proof->shown);
+	drop_report(proof);
 	atls_buf_free(&proof->answer);
 	free(proof->body);
 	free(proof->url);
-	free(proof->text);
 	free(proof);
 }
 

@@ -9,7 +9,8 @@
 #   box_privoxy SETTING...         privoxy; +NAME is an action for all URLs, after Debian's own, and
 #                                  anything else a line of its configuration
 #   box_nginx_hostile PORT[,DUMB] LINE...   http in front of PORT (and in turns, DUMB), with these
-#                                  lines in its server
+#                                  lines in its server; NGINX_TLS=1: https, with the certificate of those
+#                                  lines
 #   box_haproxy_hostile PORT LINE...   http in front of PORT, with these lines in its defaults
 #   dumb_listener HOW PORT         DUMB_PORT: "drops" what it was asked, or "loses" what PORT answered
 #                                  to anything but a poll; of each body once
@@ -118,7 +119,7 @@ _nginx_hostile() { # PORT UPSTREAMS LINE...
         printf '%s\n' 'upstream atls {'
         if [[ $2 == *,* ]]; then printf 'server 127.0.0.1:%s max_fails=0;\n' "${2#*,}"; fi
         printf '%s\n' "server 127.0.0.1:${2%,*} max_fails=0;" '}' 'server {' \
-            "listen 127.0.0.1:$1;" "${@:3}" 'location / { proxy_pass http://atls; }' '}' '}'
+            "listen 127.0.0.1:$1${NGINX_TLS:+ ssl};" "${@:3}" 'location / { proxy_pass http://atls; }' '}' '}'
     } >"$dir/conf"
     COMMAND=(/usr/sbin/nginx -p "$dir" -e stderr -c "$dir/conf")
 }
