@@ -242,24 +242,48 @@ known() {
 @test "a private CA" { known 'private CA' private untrusted "$CERTS/private.pem"; }
 @test "self-signed" { known self-signed self self_signed "$CERTS/self.pem"; }
 
-@test "a private CA, a rotated key and another public CA, by a baseline" {
-    local to=(--connect-to "private.test:443:127.0.0.1:$ORIGIN_PORT") new
-    run -7 probe -q --save "$DIR/good" "${to[@]}" private.test
-    run -0 probe -q --baseline "$DIR/good" "${to[@]}" private.test
-    # The key is new, the CA the same: its certificate was in the chain.
-    cat "$CERTS/private-ca.pem" >>"$CERTS/private.pem"
+@test "a rotated key, by a baseline that has its CA" {
+    local new
     make_cert private-ca rotated private.test
-    cat "$CERTS/private-ca.pem" >>"$CERTS/rotated.pem"
+    # Its certificate was in the chain.
+    cat "$CERTS/private.pem" "$CERTS/private-ca.pem" >"$CERTS/before.pem"
+    box_nginx_tls "$ORIGIN_PORT" "$CERTS/before.pem" "$CERTS/private.key"
+    new=(--connect-to "private.test:443:127.0.0.1:$NGINX_PORT")
+    run -7 probe -q --save "$DIR/good" "${new[@]}" private.test
+    run -0 probe -q --baseline "$DIR/good" "${new[@]}" private.test
+    stop nginx
     box_nginx_tls "$ORIGIN_PORT" "$CERTS/rotated.pem" "$CERTS/rotated.key"
     new=(--connect-to "private.test:443:127.0.0.1:$NGINX_PORT")
-    EXPECT=(--baseline "$DIR/new")
-    run -7 probe -q --save "$DIR/new" "${new[@]}" private.test
+    EXPECT=(--baseline "$DIR/good")
+    CANARY_OF=
     row 'a rotated key' "${new[@]}" private.test
     is "$ALONE" undecided untrusted
     is "$EXPECTED" direct
-    # The other public CA.
+}
+# A pin is the user's word for the key; who holds to one that is not true any more is told so.
+@test "a rotated key, by all else that may be known" {
+    local old=(--connect-to "private.test:443:127.0.0.1:$ORIGIN_PORT") new old_pin new_pin
+    make_cert private-ca rotated private.test
+    box_nginx_tls "$ORIGIN_PORT" "$CERTS/rotated.pem" "$CERTS/rotated.key"
+    new=(--connect-to "private.test:443:127.0.0.1:$NGINX_PORT")
+    old_pin=$(pin_of "$CERTS/private.pem") new_pin=$(pin_of "$CERTS/rotated.pem")
+    run -7 probe -q --known-keys "$DIR/keys" --save "$DIR/leaf" "${old[@]}" private.test
+    reads() { run -"$1" probe -q "${@:2}" "${new[@]}" private.test; }
+    reads 0 --expect-ca "$CERTS/private-ca.pem"
+    reads 0 --expect-pin "$new_pin"
+    reads 0 --expect-pin "$old_pin;$new_pin"
+    reads 7 --known-keys "$DIR/keys"
+    reads 7 --baseline "$DIR/leaf" # without its CA
+    reads 7 --expect-pin "$old_pin" --expect-ca "$CERTS/private-ca.pem"
+    reads 1 --expect-pin "$old_pin"
+    EXPECT=(--expect-pin "$old_pin")
+    row 'a rotated key, the old one pinned' "${new[@]}" private.test
+    is "$ALONE" undecided untrusted
+    is "$EXPECTED" intercepted untrusted
+}
+
+@test "another public CA" {
     make_cert public2 moved service.test
-    stop nginx
     box_nginx_tls "$ORIGIN_PORT" "$CERTS/moved.pem" "$CERTS/moved.key"
     run -0 probe -q --save "$DIR/before" --connect-to "service.test:443:127.0.0.1:$ORIGIN_PORT" service.test
     run -7 probe --baseline "$DIR/before" --connect-to "service.test:443:127.0.0.1:$NGINX_PORT" service.test

@@ -48,6 +48,7 @@ enum {
 	ATLS_W_UNEXPECTED_OPEN = 40, /* the same, of a chain that lacks its end */
 	ATLS_W_BASELINE_OLD = 40,    /* the baseline has expired */
 	ATLS_W_BASELINE_SELF = 60,   /* self-signed, then as now: a new key looks the same */
+	ATLS_W_BASELINE_NAME = 20,   /* an issuer of the same name, and no more is known of it */
 	ATLS_W_NEW_KEY = 30,
 	ATLS_W_OTHER_NAME = -30,
 	/* beyond the chain */

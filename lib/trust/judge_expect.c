@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#define KEY_ID_MAX 64u
+
 /* What became of one piece of the user's knowledge. */
 enum fits { FITS_NOT_ASKED, FITS, FITS_NOT };
 
@@ -87,6 +89,46 @@ static bool same_signer(struct atls_case *c, const struct atls_sight *baseline)
 	return same;
 }
 
+static bool same_datum(const gnutls_datum_t *one, const gnutls_datum_t *other)
+{
+	return one->size == other->size &&
+	       (!one->size || memcmp(one->data, other->data, one->size) == 0);
+}
+
+/* Whether both name the same key of their issuer, as far as they name one. */
+static bool same_key_id(gnutls_x509_crt_t one, gnutls_x509_crt_t other)
+{
+	unsigned char id[2][KEY_ID_MAX];
+	size_t len[2] = {sizeof id[0], sizeof id[1]};
+
+	if (gnutls_x509_crt_get_authority_key_id(one, id[0], &len[0], NULL) < 0 ||
+		gnutls_x509_crt_get_authority_key_id(other, id[1], &len[1], NULL) < 0)
+		return true;
+	return len[0] == len[1] && memcmp(id[0], id[1], len[0]) == 0;
+}
+
+/* Whether the issuer has the name of the baseline's, whose key is not known: the baseline holds the
+ * leaf without it, as most servers send it whose CA is a root. */
+static bool same_issuer_unseen(struct atls_case *c, const struct atls_sight *baseline)
+{
+	struct atls_chain old;
+	gnutls_datum_t names[2] = {{0}};
+	bool same = false;
+
+	unsigned wanted = baseline->count < ATLS_CHAIN_MAX ? baseline->count : ATLS_CHAIN_MAX;
+	if (atls_chain_import(&old, baseline->chain, wanted) == 0) {
+		same = gnutls_x509_crt_get_raw_issuer_dn(old.crt[0], &names[0]) >= 0 &&
+		       gnutls_x509_crt_get_raw_issuer_dn(c->sent.crt[0], &names[1]) >= 0 &&
+		       same_datum(&names[0], &names[1]) && same_key_id(old.crt[0], c->sent.crt[0]);
+		for (unsigned i = 0; i < old.count && same; i++)
+			same = !gnutls_x509_crt_check_issuer(old.crt[0], old.crt[i]);
+	}
+	gnutls_free(names[0].data);
+	gnutls_free(names[1].data);
+	atls_chain_free(&old);
+	return same;
+}
+
 /* Whether public CAs vouch for both, and it is the same root. */
 static bool same_root(struct atls_case *c, const struct atls_sight *baseline, const char *root)
 {
@@ -124,6 +166,10 @@ static enum fits judge_baseline(struct atls_case *c, const char *root)
 	} else if (c->judgement->anchor == ATLS_ANCHOR_SELF && old.self_issued) {
 		weight = ATLS_W_BASELINE_SELF;
 		how = "another key, self-signed as before";
+	} else if (same_issuer_unseen(c, baseline)) {
+		weight = ATLS_W_BASELINE_NAME;
+		how = "another key, from a CA of the same name, whose key the baseline does not "
+		      "have";
 	} else if (old.not_after < c->expected->now) {
 		weight = ATLS_W_BASELINE_OLD;
 		how = "another key and issuer; the baseline's certificate has expired since";

@@ -268,6 +268,44 @@ static void not_as_expected(void)
 	JUDGE_ALL(rows);
 }
 
+/* A private CA's service with a new key, and whoever takes its CA's name. */
+static void rotated_keys(void)
+{
+	struct cert rotated, impostor, namesake;
+	make(&rotated, SERVICE, &unknown_root);
+	make_ca(&namesake, "Operator's CA", NULL);
+	make(&impostor, SERVICE, &namesake);
+	const struct situation rows[] = {
+		{"a rotated key", {&rotated}, UNTRUSTED},
+		{"its CA is expected", {&rotated}, .ca = &unknown_root, DIRECT, .expected = true},
+		{"the new key is pinned", {&rotated}, .pin = &rotated, DIRECT, .expected = true},
+		{"the baseline has its CA", {&rotated}, .baseline = {&forged, &unknown_root},
+			DIRECT, .expected = true},
+		{"the baseline has the old leaf alone", {&rotated}, .baseline = {&forged},
+			UNTRUSTED, .kind = ATLS_EV_BASELINE},
+		{"the same, and the CA is sent now", {&rotated, &unknown_root},
+			.baseline = {&forged}, UNTRUSTED, .kind = ATLS_EV_BASELINE},
+		{"an impostor, and the baseline has the old leaf alone", {&impostor, &namesake},
+			.baseline = {&forged}, UNTRUSTED, .kind = ATLS_EV_BASELINE},
+		{"an impostor, and the baseline has the CA", {&impostor, &namesake},
+			.baseline = {&forged, &unknown_root}, INTERCEPTED, UNTRUSTED,
+			.who = "CN=Operator's CA"},
+		{"the old key was seen first", {&rotated}, .known = &forged, UNTRUSTED,
+			.kind = ATLS_EV_KNOWN_KEY},
+		{"the old key is pinned", {&rotated}, .pin = &forged, INTERCEPTED, UNTRUSTED,
+			.who = "CN=Operator's CA", .kind = ATLS_EV_PIN},
+		{"the old key is pinned, but its CA is expected", {&rotated}, .pin = &forged,
+			.ca = &unknown_root, .expected = true, .kind = ATLS_EV_PIN},
+		{"the old key is pinned, but the baseline has its CA", {&rotated}, .pin = &forged,
+			.baseline = {&forged, &unknown_root}, .expected = true,
+			.kind = ATLS_EV_PIN},
+	};
+	JUDGE_ALL(rows);
+	cert_free(&rotated);
+	cert_free(&impostor);
+	cert_free(&namesake);
+}
+
 static void added_roots(void)
 {
 	struct cert internal, wrong, canary;
@@ -616,6 +654,7 @@ int main(void)
 	setup();
 	run(honest_services);
 	run(not_as_expected);
+	run(rotated_keys);
 	run(added_roots);
 	run(canary_is_free);
 	run(unknown_issuers);
