@@ -272,9 +272,18 @@ int content_end(struct content *content, int from)
 	return content->kind == HTTP ? http_end(content->sides[from].http) : ATLS_OK;
 }
 
+/* Nothing can come any more of a session that has its connection's name. */
+static int end_tls(struct content *content)
+{
+	const struct piece_sink *sink = content->dialogs->sink;
+	const struct content_names *names = content->names;
+	const struct piece piece = {.session = names->label(names->ctx), .last = true};
+	return sink->piece(sink->ctx, &piece);
+}
+
 int content_close(struct content *content)
 {
-	int rc = ATLS_OK;
+	int rc = content->kind == TLS ? end_tls(content) : ATLS_OK;
 	for (int i = 0; i < 2 && !rc; i++)
 		rc = content_end(content, i);
 	if (!rc && content->dialog)

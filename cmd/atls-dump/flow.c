@@ -110,8 +110,16 @@ static void make_youngest(struct flows *flows, struct entry *entry)
 
 static void end_entry(struct flows *flows, struct entry *entry);
 
-static struct entry *new_entry(struct flows *flows, const char *label, uint32_t hash)
+static uint32_t hash_of(const char *label)
 {
+	return (uint32_t)digest(label, strnlen(label, FLOW_LABEL_MAX - 1));
+}
+
+static struct entry *new_entry(struct flows *flows, const char *label)
+{
+	while (flows->count >= FLOWS_MAX)
+		end_entry(flows, flows->oldest);
+	uint32_t hash = hash_of(label);
 	struct entry *entry = calloc(1, sizeof *entry);
 	if (!entry)
 		return NULL;
@@ -143,7 +151,7 @@ static struct entry *find(struct flows *flows, const char *label)
 	struct entry *entry = flows->youngest;
 	if (entry && strncmp(entry->label, label, sizeof entry->label - 1) == 0)
 		return entry;
-	uint32_t hash = (uint32_t)digest(label, strnlen(label, FLOW_LABEL_MAX - 1));
+	uint32_t hash = hash_of(label);
 	for (entry = flows->buckets[hash % BUCKETS]; entry; entry = entry->next)
 		if (entry->hash == hash &&
 			strncmp(entry->label, label, sizeof entry->label - 1) == 0)
@@ -151,11 +159,8 @@ static struct entry *find(struct flows *flows, const char *label)
 	if (entry) {
 		unlink_age(flows, entry);
 		make_youngest(flows, entry);
-		return entry;
 	}
-	while (flows->count >= FLOWS_MAX)
-		end_entry(flows, flows->oldest);
-	return new_entry(flows, label, hash);
+	return entry;
 }
 
 /* ---- pieces --------------------------------------------------------------------------------- */
@@ -241,7 +246,7 @@ static void count_memory(struct flows *flows, struct entry *entry)
 {
 	size_t memory = sizeof *entry + atls_trace_memory(entry->flow.trace);
 	for (int i = 0; i < 3; i++)
-		memory += entry->order[i].held;
+		memory += order_memory(&entry->order[i]);
 	flows->memory += memory - entry->memory;
 	entry->memory = memory;
 	while (flows->memory > MEMORY_MAX && flows->oldest != entry)
@@ -251,6 +256,13 @@ static void count_memory(struct flows *flows, struct entry *entry)
 int flows_piece(struct flows *flows, const char *input, const struct piece *piece)
 {
 	struct entry *entry = find(flows, piece->session);
+	if (piece->last) {
+		if (entry)
+			end_entry(flows, entry);
+		return ATLS_OK;
+	}
+	if (!entry)
+		entry = new_entry(flows, piece->session);
 	if (!entry)
 		return ATLS_E_MEMORY;
 	enum atls_trace_direction direction = (enum atls_trace_direction)piece->direction;

@@ -37,7 +37,9 @@ static bool trim(struct order_part *part, uint64_t offset)
 static bool keep(struct order *order)
 {
 	unsigned i = order->count;
-	uint8_t *copy = malloc(order->now_len);
+	if (!order->parts)
+		order->parts = calloc(ORDER_PARTS, sizeof *order->parts);
+	uint8_t *copy = order->parts ? malloc(order->now_len) : NULL;
 	if (!copy)
 		return false;
 	memcpy(copy, order->now, order->now_len);
@@ -103,9 +105,15 @@ void order_done(struct order_part *part)
 	part->owned = NULL;
 }
 
+size_t order_memory(const struct order *order)
+{
+	return order->held + (order->parts ? ORDER_PARTS * sizeof *order->parts : 0);
+}
+
 void order_free(struct order *order)
 {
 	for (unsigned i = 0; i < order->count; i++)
 		free(order->parts[i].owned);
+	free(order->parts);
 	*order = (struct order){0};
 }

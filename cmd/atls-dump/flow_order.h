@@ -18,7 +18,7 @@ struct order_part {
 
 /* All zero is one with nothing in it. */
 struct order {
-	struct order_part parts[ORDER_PARTS]; /* by offset */
+	struct order_part *parts; /* by offset; null until one has to wait */
 	unsigned count;
 	size_t held;
 	const uint8_t *now; /* the piece that came last, until it is taken */
@@ -36,6 +36,9 @@ bool order_next(struct order *order, uint64_t offset, struct order_part *part);
 
 /* The part was used. */
 void order_done(struct order_part *part);
+
+/* Memory that it holds. */
+size_t order_memory(const struct order *order);
 
 /* Drops all. */
 void order_free(struct order *order);

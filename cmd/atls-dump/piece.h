@@ -32,6 +32,7 @@ struct piece {
 	bool positioned;               /* stream carriage: position counts */
 	uint64_t position;             /* of the first byte in its direction */
 	const struct piece_http *http; /* null: not from HTTP */
+	bool last;                     /* the session is over: nothing else of this counts */
 };
 
 /* Where pieces go. */

@@ -30,7 +30,7 @@ static bool converse(struct heard *heard, const uint8_t *data, size_t size, size
 	const struct piece_sink sink = {heard_piece, heard_malformed, heard};
 	const struct content_names names = {client, client_is, label, NULL};
 	struct dialogs dialogs = {.sink = &sink};
-	memset(heard, 0, sizeof *heard);
+	heard_begin(heard);
 	bool complete = true;
 	struct content *content = content_new(&dialogs, &names, true);
 	if (!content)

@@ -83,7 +83,7 @@ static void print(const struct piece *piece)
 static int on_piece(void *ctx, const struct piece *piece)
 {
 	struct pieces *pieces = ctx;
-	if (pieces->silent)
+	if (pieces->silent || piece->last)
 		return 0;
 	if (pieces->as_streams)
 		add(pieces, piece);

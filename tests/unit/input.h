@@ -6,6 +6,7 @@
 #include "cmd/atls-dump/form.h"
 #include "cmd/atls-dump/pcap_form.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,16 +14,24 @@
 #define HEARD_MAX 65536u
 
 /* One line for each stretch of pieces of one session, direction, exchange and position without a
- * gap, "SESSION up 1 @0 POST /atls: 160301...\n", and for what is malformed. */
+ * gap, "SESSION up 1 @0 POST /atls: 160301...\n", for what is malformed, and for the end of a
+ * session. */
 struct heard {
-	char text[HEARD_MAX];
 	size_t len;
-	char stretch[512]; /* the line's beginning that the last piece had */
-	uint64_t next;     /* position behind the last piece */
+	uint64_t next; /* position behind the last piece */
 	unsigned malformed;
 	uint64_t bytes;
 	int rc;
+	char stretch[512]; /* the line's beginning that the last piece had */
+	char text[HEARD_MAX];
 };
+
+/* All that was heard before is forgotten; the room for text is left as it is, for speed. */
+static inline void heard_begin(struct heard *heard)
+{
+	memset(heard, 0, offsetof(struct heard, stretch));
+	heard->stretch[0] = heard->text[0] = '\0';
+}
 
 static inline void heard_add(struct heard *heard, const char *text)
 {
@@ -38,7 +47,13 @@ static inline int heard_piece(void *ctx, const struct piece *piece)
 	static const char *const directions[] = {"?", "up", "down"};
 	const struct piece_http *http = piece->http;
 	struct heard *heard = ctx;
-	char stretch[512], hex[3];
+	char stretch[512];
+	if (piece->last) {
+		heard->stretch[0] = '\0';
+		snprintf(stretch, sizeof stretch, "\n%.80s is over", piece->session);
+		heard_add(heard, stretch);
+		return ATLS_OK;
+	}
 	snprintf(stretch, sizeof stretch, "%.80s %s %llu%s %.20s %.80s %ld %d%s", piece->session,
 		directions[piece->direction], piece->exchange, piece->positioned ? " @" : "",
 		http && http->method ? http->method : "-", http && http->path ? http->path : "-",
@@ -56,9 +71,10 @@ static inline int heard_piece(void *ctx, const struct piece *piece)
 	heard->next = piece->position + piece->len;
 	heard->bytes += piece->len;
 	for (size_t i = 0; i < piece->len && heard->len < HEARD_MAX - 3; i++) {
-		snprintf(hex, sizeof hex, "%02x", piece->bytes[i]);
-		heard_add(heard, hex);
+		heard->text[heard->len++] = "0123456789abcdef"[piece->bytes[i] >> 4];
+		heard->text[heard->len++] = "0123456789abcdef"[piece->bytes[i] & 15];
 	}
+	heard->text[heard->len] = '\0';
 	return ATLS_OK;
 }
 
@@ -79,7 +95,7 @@ static inline void heard_feed(
 	struct heard *heard, const struct form *form, const uint8_t *bytes, size_t len, size_t size)
 {
 	const struct piece_sink sink = {heard_piece, heard_malformed, heard};
-	memset(heard, 0, sizeof *heard);
+	heard_begin(heard);
 	void *state = form->open(&sink);
 	if (!state)
 		abort();
@@ -125,7 +141,7 @@ static inline void heard_pcap(struct heard *heard, const uint8_t *bytes, size_t 
 	struct source *source = calloc(1, sizeof *source);
 	if (!source)
 		abort();
-	memset(heard, 0, sizeof *heard);
+	heard_begin(heard);
 	source->read = heard_read;
 	source->ctx = &file;
 	source_peek(source);

@@ -208,7 +208,8 @@ static void a_connection_may_be_tls_or_turn_into_it(void)
 	converse(&all, hello, sizeof hello - 1, answer, sizeof answer - 1, 1);
 	heard_pcap(&heard, all.bytes, all.len, 0);
 	eq_str(heard.text, "\n10.0.0.1:40000-10.0.0.2:80#0 up 0 @ - - 0 -2: 160301000401000000"
-			   "\n10.0.0.1:40000-10.0.0.2:80#0 down 0 @ - - 0 -2: 160303000402000000");
+			   "\n10.0.0.1:40000-10.0.0.2:80#0 down 0 @ - - 0 -2: 160303000402000000"
+			   "\n10.0.0.1:40000-10.0.0.2:80#0 is over");
 	packets_begin(&all, 101);
 	packets_syn(&all);
 	packets_send(&all, 0, TEXT_OF("CONNECT h:443 HTTP/1.1\r\n\r\n"), 99);
@@ -217,7 +218,8 @@ static void a_connection_may_be_tls_or_turn_into_it(void)
 	packets_send(&all, 1, answer, sizeof answer - 1, 99);
 	heard_pcap(&heard, all.bytes, all.len, 0);
 	eq_str(heard.text, "\n10.0.0.1:40000-10.0.0.2:80#0 up 0 @ - - 0 -2: 160301000401000000"
-			   "\n10.0.0.1:40000-10.0.0.2:80#0 down 0 @ - - 0 -2: 160303000402000000");
+			   "\n10.0.0.1:40000-10.0.0.2:80#0 down 0 @ - - 0 -2: 160303000402000000"
+			   "\n10.0.0.1:40000-10.0.0.2:80#0 is over");
 }
 
 /* The beginning is missing: what is client and server, the content tells. */
