@@ -3,15 +3,16 @@
 #include "content.h"
 #include "form.h"
 #include "limits.h"
+#include "out.h"
 #include "tcp.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
-#define BUCKETS   1024u
-#define LABEL_MAX (2 * PACKET_TEXT + 32u)
+#define BUCKET_BITS 10
+#define BUCKETS     (1u << BUCKET_BITS)
+#define LABEL_MAX   (2 * PACKET_TEXT + 32u)
 
 struct connection;
 
@@ -29,11 +30,11 @@ struct connection {
 	bool ipv6;
 	bool closed; /* what still comes is of no interest, up to a new SYN */
 	int client;  /* 0, 1, or -1: not known */
-	char label[LABEL_MAX];
 	struct side sides[2];
 	struct content *content;
 	struct content_names names;
 	size_t memory;
+	char label[LABEL_MAX];
 };
 
 struct connections {
@@ -101,15 +102,16 @@ static const char *get_label(void *ctx)
 {
 	struct connection *connection = ctx;
 	const struct side *sides = connection->sides;
-	char from[PACKET_TEXT], to[PACKET_TEXT];
 	if (connection->label[0])
 		return connection->label;
 	if (connection->client < 0)
 		connection->client = sides[0].end.port < sides[1].end.port;
 	int client = connection->client;
-	snprintf(connection->label, sizeof connection->label, "%s-%s#%llu",
-		packet_end_text(&sides[client].end, connection->ipv6, from),
-		packet_end_text(&sides[!client].end, connection->ipv6, to), connection->number);
+	packet_end_text(&sides[client].end, connection->ipv6, connection->label);
+	char *end = stpcpy(connection->label + strlen(connection->label), "-");
+	packet_end_text(&sides[!client].end, connection->ipv6, end);
+	end = stpcpy(end + strlen(end), "#");
+	end[out_digits(end, connection->number)] = '\0';
 	return connection->label;
 }
 
@@ -168,17 +170,16 @@ static bool same_end(const struct packet_end *a, const struct packet_end *b)
 	return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
-static unsigned end_hash(const struct packet_end *end)
+static uint64_t end_hash(const struct packet_end *end)
 {
-	unsigned hash = end->port;
-	for (size_t i = 0; i < sizeof end->address; i++)
-		hash = hash * 31 + end->address[i];
-	return hash;
+	uint64_t halves[2];
+	memcpy(halves, end->address, sizeof halves);
+	return (halves[0] ^ halves[1] * 31 ^ (uint64_t)end->port << 48) * 0x9e3779b97f4a7c15u;
 }
 
-static unsigned bucket_of(const struct packet *packet)
+static size_t bucket_of(const struct packet *packet)
 {
-	return (end_hash(&packet->from) + end_hash(&packet->to)) % BUCKETS;
+	return (end_hash(&packet->from) + end_hash(&packet->to)) >> (64 - BUCKET_BITS);
 }
 
 /* Sets *from to the end that sent the packet. */

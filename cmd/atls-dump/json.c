@@ -5,11 +5,11 @@
 
 #include <nettle/base64.h>
 
-/* Of our own keys and of registered names; with what stands around them they fit in OUT_SHORT. */
-#define KEY_MAX  48u
+/* Of registered names. */
 #define NAME_MAX 80u
 
-/* Keys are ours, and short. Returns how much it wrote. */
+/* Keys are ours, and short: with a code behind them they fit in OUT_SHORT. Returns how much it
+ * wrote. */
 static size_t put_key(struct json *json, char *to, const char *key)
 {
 	char *start = to;
@@ -17,10 +17,8 @@ static size_t put_key(struct json *json, char *to, const char *key)
 		*to++ = ',';
 	json->first = false;
 	if (key) {
-		size_t len = strnlen(key, KEY_MAX);
 		*to++ = '"';
-		memcpy(to, key, len);
-		to += len;
+		to = stpcpy(to, key);
 		*to++ = '"';
 		*to++ = ':';
 	}
@@ -159,10 +157,9 @@ void json_time(struct json *json, const char *key, int64_t time_us)
 /* Copies a literal and moves behind it. */
 #define PUT(to, text) ((void)memcpy((to), (text), sizeof(text) - 1), (to) += sizeof(text) - 1)
 
-void json_code(struct json *json, const char *key, unsigned value, const char *name)
+static size_t put_code(char *to, unsigned value, const char *name)
 {
-	char *to = out_room(json->out), *start = to;
-	to += put_key(json, to, key);
+	char *start = to;
 	PUT(to, "{\"code\":");
 	to += out_digits(to, value);
 	if (name) {
@@ -174,7 +171,22 @@ void json_code(struct json *json, const char *key, unsigned value, const char *n
 	} else {
 		PUT(to, ",\"name\":null}");
 	}
-	json->out->len += (size_t)(to - start);
+	return (size_t)(to - start);
+}
+
+/* Names are valid for ever, so that one is known by its address. */
+void json_code(struct json *json, const char *key, unsigned value, const char *name)
+{
+	struct json_code *code = &json->codes[(value ^ (uintptr_t)name >> 3) % JSON_CODES];
+	if (code->len == 0 || code->value != value || code->name != name) {
+		code->value = value;
+		code->name = name;
+		code->len = (uint32_t)put_code(code->text, value, name);
+	}
+	char *to = out_room(json->out);
+	size_t len = put_key(json, to, key);
+	memcpy(to + len, code->text, code->len);
+	json->out->len += len + code->len;
 }
 
 /* ---- nodes ---------------------------------------------------------------------------------- */

@@ -7,12 +7,22 @@
 
 struct atls_trace_message;
 
+/* A code as it was written before: the same few hundred come again and again. */
+#define JSON_CODES     512u
+#define JSON_CODE_TEXT 112u /* a name of 80, 10 digits, and what stands around them */
+struct json_code {
+	const char *name;
+	uint32_t value, len; /* len 0: none */
+	char text[JSON_CODE_TEXT];
+};
+
 struct json {
 	struct out *out;
 	bool *malformed; /* set if a node is */
 	bool first;      /* no comma before what comes next */
 	uint64_t lists;  /* of the nodes that are open, the innermost last: a bit each */
 	const struct atls_trace_message *message; /* whose nodes come; null: none */
+	struct json_code codes[JSON_CODES];
 };
 
 void json_open(struct json *json, const char *key, char bracket); /* '{' or '[' */

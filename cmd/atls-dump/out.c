@@ -1,7 +1,6 @@
 #include "out.h"
 
 #include "cli/log.h"
-#include "cli/out.h"
 #include "core/err.h"
 
 #include <errno.h>
@@ -46,22 +45,18 @@ void out_bytes_slow(struct out *out, const void *bytes, size_t len)
 
 size_t out_digits(char *to, uint64_t value)
 {
-	char text[20];
-	size_t len = 0;
-	while (value > UINT32_MAX) {
-		text[sizeof text - ++len] = (char)('0' + value % 10);
-		value /= 10;
-	}
-	/* Division of 32 bits takes a third of the time. */
-	uint32_t rest = (uint32_t)value;
-	if (rest < 10 && len == 0) {
-		*to = (char)('0' + rest);
-		return 1;
-	}
-	for (; rest > 0; rest /= 10)
-		text[sizeof text - ++len] = (char)('0' + rest % 10);
-	for (size_t i = 0; i < len; i++)
-		to[i] = text[sizeof text - len + i];
+	static const char pairs[] = "00010203040506070809101112131415161718192021222324"
+				    "25262728293031323334353637383940414243444546474849"
+				    "50515253545556575859606162636465666768697071727374"
+				    "75767778798081828384858687888990919293949596979899";
+	size_t len = 1;
+	for (uint64_t next = 10; len < 20 && value >= next; next *= 10)
+		len++;
+	char *at = to + len;
+	for (; value >= 10; value /= 100)
+		memcpy(at -= 2, pairs + value % 100 * 2, 2);
+	if (at > to)
+		*to = (char)('0' + value);
 	return len;
 }
 
@@ -131,15 +126,17 @@ void out_escaped(struct out *out, const void *bytes, size_t len)
 
 void out_time(struct out *out, int64_t time_us)
 {
-	char second[ATLS_TIME_TEXT];
-	int64_t us = time_us % 1000000;
-	atls_out_time((time_t)(time_us / 1000000), second);
-	size_t len = strlen(second);
-	if (len == 0) { /* a year that RFC 3339 has no text for */
+	int64_t second = time_us / 1000000, us = time_us % 1000000;
+	if (out->second != second || !out->second_len) {
+		atls_out_time((time_t)second, out->second_text);
+		out->second = second;
+		out->second_len = strlen(out->second_text);
+	}
+	if (out->second_len == 0) { /* a year that RFC 3339 has no text for */
 		out_char(out, '-');
 		return;
 	}
-	out_bytes(out, second, len - 1);
+	out_bytes(out, out->second_text, out->second_len - 1);
 	char *to = out_room(out);
 	to[0] = '.';
 	for (int i = 6; i > 0; i--, us /= 10)

@@ -2,7 +2,7 @@
 #ifndef ATLS_DUMP_OUT_H
 #define ATLS_DUMP_OUT_H
 
-#include "atls.h"
+#include "cli/out.h"
 
 #include <string.h>
 
@@ -11,7 +11,10 @@
 
 struct out {
 	int fd;
-	int error; /* errno of the first write that failed; what follows is dropped */
+	int error;      /* errno of the first write that failed; what follows is dropped */
+	int64_t second; /* of the last out_time(), and its text: many records have the same */
+	size_t second_len;
+	char second_text[ATLS_TIME_TEXT];
 	size_t len;
 	char block[OUT_BLOCK];
 };

@@ -1,8 +1,9 @@
 #include "packet.h"
 
+#include "out.h"
+
 #include <arpa/inet.h>
 #include <pcap/dlt.h>
-#include <stdio.h>
 #include <string.h>
 
 enum ethertype {
@@ -214,8 +215,17 @@ enum packet_kind packet_read(int link, const uint8_t *bytes, size_t len, struct 
 
 const char *packet_end_text(const struct packet_end *end, bool ipv6, char text[PACKET_TEXT])
 {
-	char address[INET6_ADDRSTRLEN] = "";
-	inet_ntop(ipv6 ? AF_INET6 : AF_INET, end->address, address, sizeof address);
-	snprintf(text, PACKET_TEXT, ipv6 ? "[%s]:%u" : "%s:%u", address, end->port);
+	char *at = text;
+	if (ipv6) {
+		*at++ = '[';
+		inet_ntop(AF_INET6, end->address, at, INET6_ADDRSTRLEN);
+		at = stpcpy(at + strlen(at), "]:");
+	} else {
+		for (int i = 0; i < 4; i++) {
+			at += out_digits(at, end->address[i]);
+			*at++ = i < 3 ? '.' : ':';
+		}
+	}
+	at[out_digits(at, end->port)] = '\0';
 	return text;
 }

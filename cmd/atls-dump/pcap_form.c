@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,7 @@ static pcap_t *open_pcap(struct file *file, char *error)
 		return NULL;
 	}
 	setvbuf(stream, file->buffer, _IOFBF, sizeof file->buffer);
+	__fsetlocking(stream, FSETLOCKING_BYCALLER); /* there is no other thread */
 	file->stream = stream;
 	pcap_t *pcap = pcap_fopen_offline(stream, error);
 	if (!pcap)

@@ -186,13 +186,7 @@ static void add_way(struct probe *probe, const char *label, long ip_version, con
 /* Each further address of the name, by itself. */
 static void add_addresses(struct probe *probe)
 {
-	const long version = probe->run->way.ip_version;
-	const struct addrinfo hints = {
-		.ai_family = version == CURL_IPRESOLVE_V4   ? AF_INET
-			     : version == CURL_IPRESOLVE_V6 ? AF_INET6
-							    : AF_UNSPEC,
-		.ai_socktype = SOCK_STREAM,
-	};
+	const struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
 	struct addrinfo *list = NULL;
 	char text[INET6_ADDRSTRLEN];
 

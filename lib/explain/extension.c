@@ -3,6 +3,8 @@
 
 #include "explain/names.h"
 
+#include <string.h>
+
 /* Those of the server's side carry the answer, not the offer. */
 static bool is_answer(const struct atls_message *message)
 {
@@ -102,12 +104,15 @@ static void certificate_types(struct atls_cut *value, const struct atls_message 
 static void padding(struct atls_cut *value, const struct atls_message *message)
 {
 	(void)message;
-	for (size_t i = 0; i < value->len; i++)
-		if (value->at[i] != 0) {
-			atls_walk_wrong(value->walk, atls_walk_place(value) + i, "padding of zeros",
-				"something else");
-			break;
-		}
+	size_t zeros = 0;
+	if (value->len && value->at[0] == 0 &&
+		memcmp(value->at, value->at + 1, value->len - 1) == 0)
+		zeros = value->len;
+	while (zeros < value->len && value->at[zeros] == 0)
+		zeros++;
+	if (zeros < value->len)
+		atls_walk_wrong(value->walk, atls_walk_place(value) + zeros, "padding of zeros",
+			"something else");
 	value->at += value->len;
 	value->len = 0;
 }

@@ -24,26 +24,38 @@ static inline void put(struct text *text, char byte)
 	text->len++;
 }
 
-static void put_decimal(struct text *text, unsigned value)
+static inline void put_all(struct text *text, const char *bytes, size_t len)
 {
-	char digits[10];
-	size_t count = 0;
-	do
-		digits[count++] = (char)('0' + value % 10);
-	while ((value /= 10) > 0);
-	while (count > 0)
-		put(text, digits[--count]);
+	if (text->len + len > text->cap) {
+		for (size_t i = 0; i < len; i++)
+			put(text, bytes[i]);
+		return;
+	}
+	for (size_t i = 0; i < len; i++)
+		text->at[text->len + i] = bytes[i];
+	text->len += len;
 }
 
-static char hex_digit(unsigned value)
+/* Of 16 bits. */
+static void put_decimal(struct text *text, unsigned value)
+{
+	size_t len = value < 10 ? 1 : value < 100 ? 2 : value < 1000 ? 3 : value < 10000 ? 4 : 5;
+	char digits[5];
+	for (size_t i = len; i > 0; value /= 10)
+		digits[--i] = (char)('0' + value % 10);
+	put_all(text, digits, len);
+}
+
+static inline char hex_digit(unsigned value)
 {
 	return "0123456789abcdef"[value & 15];
 }
 
 static void put_hex16(struct text *text, unsigned value)
 {
-	for (int shift = 12; shift >= 0; shift -= 4)
-		put(text, hex_digit(value >> shift));
+	const char digits[4] = {hex_digit(value >> 12), hex_digit(value >> 8),
+		hex_digit(value >> 4), hex_digit(value)};
+	put_all(text, digits, sizeof digits);
 }
 
 /* The numbers of a span, without GREASE, joined with '-'. */

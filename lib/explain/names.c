@@ -7,15 +7,12 @@
 
 const char *atls_names_find(const struct name_entry *table, size_t count, unsigned number)
 {
-	size_t low = 0, high = count;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (table[middle].number < number)
-			low = middle + 1;
-		else
-			high = middle;
+	/* No branch depends on what is compared, which would be guessed wrong half of the time. */
+	for (size_t half; count > 1; count -= half) {
+		half = count / 2;
+		table = table[half].number <= number ? table + half : table;
 	}
-	return low < count && table[low].number == number ? table[low].name : NULL;
+	return count && table->number == number ? table->name : NULL;
 }
 
 const char *atls_name_suite(unsigned number)

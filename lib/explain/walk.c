@@ -118,8 +118,13 @@ void atls_walk_codes(struct atls_cut *cut, size_t length_width, size_t width, co
 {
 	struct atls_cut list = atls_walk_vector(cut, length_width, key);
 	atls_walk_begin_list(cut->walk, key);
-	while (list.len >= width)
-		atls_walk_code(&list, width, NULL, name);
+	for (; list.len >= width; list.at += width, list.len -= width) {
+		unsigned value = list.at[0];
+		if (width > 1)
+			value = value << 8 | list.at[1];
+		cut->walk->nodes.ops->code(cut->walk->nodes.ctx, NULL, value,
+			width > 1 ? (unsigned)width * 2 : 0, name(value));
+	}
 	atls_walk_finish(&list);
 	atls_walk_end(cut->walk);
 }

@@ -42,7 +42,7 @@ void atls_walk_opaque(struct atls_cut *cut, size_t width, const char *key);
 void atls_walk_string(struct atls_cut *cut, size_t width, const char *key);
 void atls_walk_rest(struct atls_cut *cut, const char *key);
 
-/* A vector with a length of length_width bytes, of numbers of width bytes, as a list. */
+/* A vector with a length of length_width bytes, of numbers of width (1 or 2) bytes, as a list. */
 void atls_walk_codes(struct atls_cut *cut, size_t length_width, size_t width, const char *key,
 	atls_name_fn *name);
 
