@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # atls-probe before ports that are not what they should be, captive portals, and its own files and
-# forms of output.
+# forms of output. What is found goes into .build/probe-hostile.tsv, for the second table of
+# atls-probe(1).
 
 # shellcheck disable=SC2030,SC2031,SC2034  # run sets output and stderr anew in each test; helpers read variables
 bats_require_minimum_version 1.5.0
@@ -10,8 +11,12 @@ load lib/boxes2
 load lib/atls
 load lib/probe
 
+TABLE=$ATLS_ROOT/.build/probe-hostile.tsv
+
 setup_file() {
     begin_file
+    mkdir -p "$ATLS_ROOT/.build"
+    rm -f "$TABLE"
     make_ca public rsa && make_ca loop-b && make_ca loop-a ecdsa loop-b
     make_cert public service service.test
     make_cert public canary canary.test
@@ -41,8 +46,9 @@ odd_chains() {
     _sign loop-a "$CERTS/loop-b.csr" "$CERTS/loop-b2.pem" $'basicConstraints = critical,CA:true\nsubjectKeyIdentifier = hash' \
         "$(_date -1hour)" "$(_date +9days)"
     cat "$CERTS/loop.leaf" "$CERTS/loop-a.pem" "$CERTS/loop-b2.pem" >"$CERTS/loop.pem"
-    cp "$CERTS/service.key" "$CERTS/long.key"
-    { cat "$CERTS/service.pem" && for ((i = 0; i < 150; i++)); do cat "$CERTS/public.pem"; done; } >"$CERTS/long.pem"
+    make_cert public long long.test
+    { cat "$CERTS/long.pem" && for ((i = 0; i < 150; i++)); do cat "$CERTS/public.pem"; done; } >"$CERTS/longer.pem"
+    mv "$CERTS/longer.pem" "$CERTS/long.pem"
     (($(openssl crl2pkcs7 -nocrl -certfile "$CERTS/long.pem" -outform DER | wc -c) > 102400))
 }
 
@@ -64,23 +70,32 @@ odd() { # NAME OPTION...
     run -"${CODE:-7}" --separate-stderr probe --connect-to "$1.test:443:127.0.0.1:$ODD_PORT" "${@:2}" "$1.test"
 }
 
+# note CASE JSON: verdict, exit code, and faults, or why there was no handshake, or who.
+note() {
+    jq -r --arg case "$1" '[$case, .verdict, (.exit_code | tostring), (.faults | join(" ")),
+        (if .portal then "a portal, " + .who else .error // "" | sub(" \\(.*"; "") end)] | @tsv' <<<"$2" >>"$TABLE"
+}
+
 @test "a certificate with control characters in its names" {
     odd evil --explain
     [[ $output == *'evil\x1b[31m\x0a.test'* && $output != *$'\e'* ]]
     odd evil --tap
     [[ $output == 'not ok 1 - evil.test: undecided'* && $output != *$'\e'* && ${lines[-1]} == 1..1 ]]
     odd evil --json
-    jq -e '.chain[0].subject | contains("\u001b[31m")' <<<"$output"
+    jq -e '.verdict == "undecided" and (.chain[0].subject | contains("\u001b[31m"))' <<<"$output"
+    note 'control characters in names' "$output"
 }
 
 @test "a chain with a loop" {
     odd loop --json
     jq -e '.verdict == "undecided" and (.chain | length) == 3' <<<"$output"
+    note 'a chain with a loop' "$output"
 }
 
 @test "a chain of 100 KiB" {
-    run --separate-stderr probe --json --connect-to "long.test:443:127.0.0.1:$ODD_PORT" long.test
-    jq -e '(.verdict == "unreachable" and .exit_code == 4) or (.verdict != "intercepted" and (.faults | index("malformed")))' <<<"$output"
+    CODE=4 odd long --json
+    jq -e '.verdict == "direct" and .faults == ["malformed"] and .tls.chain_length == 151' <<<"$output"
+    note 'a chain of 100 KiB' "$output"
 }
 
 # ---- ports --------------------------------------------------------------------------------------
@@ -124,11 +139,14 @@ PYTHON
 
 port() { # HOW CODE WORDS
     start_tool PORT "$1" "$PYTHON" -c "$PORT_PY" "$1"
-    run -"$2" --separate-stderr probe --connect-timeout 1 --connect-to "a.test:8443:127.0.0.1:$PORT" a.test:8443
-    [[ ${lines[0]} == "a.test:8443: unreachable: "$3 && -z $stderr ]] || { printf '%s\n' "$output" "$stderr" && return 1; }
+    local to=(--connect-timeout 1 --connect-to "a.test:8443:127.0.0.1:$PORT" a.test:8443)
+    run -"$2" --separate-stderr probe "${to[@]}"
+    [[ ${lines[0]} == "a.test:8443: unreachable: $3" && -z $stderr ]] || { printf '%s\n' "$output" "$stderr" && return 1; }
+    run -"$2" --separate-stderr probe --json "${to[@]}"
+    note "$BATS_TEST_DESCRIPTION" "$output"
 }
 
-@test "a port that resets" { port reset 3 'TLS: the connection was *'; }
+@test "a port that resets" { port reset 3 'TLS: the connection was reset amid the handshake'; }
 @test "a port that closes" { port close 3 'TLS: the connection was closed amid the handshake'; }
 @test "a port that hangs" { port hang 3 'TLS: the handshake was not done within 1.0 s'; }
 @test "a port that stalls amid a record" { port stall 3 'TLS: the handshake was not done within 1.0 s'; }
@@ -139,6 +157,8 @@ port() { # HOW CODE WORDS
 @test "nobody there" {
     run -3 --separate-stderr probe --depth quick "127.0.0.1:$(free_port)"
     [[ ${lines[0]} == *': unreachable: connection: '* ]]
+    run -3 --separate-stderr probe --json --depth quick "127.0.0.1:$(free_port)"
+    note 'nobody there' "$output"
 }
 
 # ---- captive portals ------------------------------------------------------------------------------
@@ -164,6 +184,8 @@ _portal() { # PORT CERT-OR-EMPTY
     start_retry PORTAL_PORT portal _portal login
     run -7 --separate-stderr probe --connect-to "service.test:443:127.0.0.1:$PORTAL_PORT" service.test
     [[ ${lines[0]} == "service.test: undecided: a captive portal, 'login.hotel.example'" ]]
+    run -7 --separate-stderr probe --json --connect-to "service.test:443:127.0.0.1:$PORTAL_PORT" service.test
+    note 'a portal, its own certificate' "$output"
 }
 
 @test "a captive portal that takes plain HTTP and refuses TLS" {
@@ -172,6 +194,13 @@ _portal() { # PORT CERT-OR-EMPTY
     run -7 --separate-stderr probe --json --connect-to "service.test:443:127.0.0.1:$RESET_PORT" \
         --connect-to "service.test:80:127.0.0.1:$PORTAL_PORT" service.test
     jq -e '.verdict == "undecided" and .portal and .who == "login.hotel.example" and (.error | startswith("TLS: "))' <<<"$output"
+    note 'a portal, TLS refused' "$output"
+}
+
+@test "the second table of atls-probe(1) is what was found here" {
+    sed -n '/^\.\" ports, by/,/^\.\" end of/{/^\.\"/!p}' "$ATLS_ROOT/man/atls-probe.1" >"$DIR/page"
+    "$ATLS_ROOT/tests/probe-table.sh" ports "$TABLE" >"$DIR/found"
+    diff -u "$DIR/page" "$DIR/found"
 }
 
 # ---- many targets, forms of output, files --------------------------------------------------------
