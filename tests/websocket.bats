@@ -42,6 +42,14 @@ echoes() { # CLIENT-OPTION...
 on_websocket() { said 'atls-client: session 1: on a WebSocket'; }
 on_requests() { said 'atls-client: session 1: no WebSocket: *; going on with requests'; }
 
+# The report says so, and what was answered.
+refused() { # STATUS
+    jq -e --argjson status "$1" '.ok and .carriage == "stream" and .path.websocket == {"state": "refused",
+        "stood": 0, "lost": 0, "status": $status,
+        "reason": "HTTP: the upgrade to a WebSocket was refused with status \($status)"}' "$DIR/report" ||
+        { jq .path "$DIR/report" && return 1; }
+}
+
 # A raw request; its status line.
 get_upgrade() { # HEADER...
     printf '%s\r\n' 'GET /.well-known/atls HTTP/1.1' 'Host: service.test' "$@" 'Connection: close, Upgrade' '' |
@@ -52,7 +60,8 @@ get_upgrade() { # HEADER...
     start_service echo -v
     echoes --report "$DIR/report" "$SERVICE"
     on_websocket
-    jq -e '.carriage == "ws" and .ok and .path.requests_lost == 0' "$DIR/report"
+    jq -e '.carriage == "ws" and .ok and .path.requests_lost == 0 and
+        .path.websocket == {"state": "stood", "stood": 1, "lost": 0, "status": 101}' "$DIR/report"
     wait_log serve 'on a WebSocket'
 }
 
@@ -132,8 +141,9 @@ get_upgrade() { # HEADER...
 @test "cut every so often: the session goes on, on another WebSocket" {
     start_service echo
     start_tool CUT_PORT cuts "$PYTHON" tests/lib/tcp_cuts.py --to "${SERVICE##*:}" --cuts 12
-    echoes "http://127.0.0.1:$CUT_PORT"
+    echoes --report "$DIR/report" "http://127.0.0.1:$CUT_PORT"
     said 'atls-client: session 1: its WebSocket was lost: *'
+    jq -e '.ok and (.path.websocket | .lost > 0 and .stood >= .lost)' "$DIR/report"
     stop cuts
     grep -qx '12 connections were cut' "$DIR/cuts.log"
 }
@@ -142,9 +152,10 @@ get_upgrade() { # HEADER...
     start_backend echo
     start_serve SERVICE_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/front.pem" \
         --outer-key "$CERTS/front.key" --backend "$BACKEND"
-    echoes "https://127.0.0.1:$SERVICE_PORT"
+    echoes --report "$DIR/report" "https://127.0.0.1:$SERVICE_PORT"
     on_requests
     said '*; encoding atls, stream carriage, *'
+    refused 405
 }
 
 @test "a box that swallows the upgrade: requests carry it" {
@@ -152,8 +163,9 @@ get_upgrade() { # HEADER...
     start_serve SERVICE_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/front.pem" \
         --outer-key "$CERTS/front.key" --backend "$BACKEND"
     box_sslsplit "$SERVICE_PORT"
-    echoes "https://127.0.0.1:$SSLSPLIT_PORT"
+    echoes --report "$DIR/report" "https://127.0.0.1:$SSLSPLIT_PORT"
     on_requests
+    refused 405
 }
 
 @test "a service that is gone before it answers" {
@@ -227,7 +239,8 @@ start_ws_relay() { # OPTION...
 @test "auto: a check and a few words ask for no WebSocket" {
     start_service echo
     box_nginx_ws "${SERVICE##*:}" "$CERTS/front.pem" "$CERTS/front.key"
-    run -0 --separate-stderr client --check "https://127.0.0.1:$NGINX_PORT"
+    run -0 --separate-stderr client --check --json "https://127.0.0.1:$NGINX_PORT"
+    jq -e '.path.websocket == {"state": "untried", "stood": 0, "lost": 0}' <<<"$output"
     run -0 --separate-stderr client "https://127.0.0.1:$NGINX_PORT" <<<words
     [[ $output == words ]]
     stop nginx
@@ -240,9 +253,10 @@ start_ws_relay() { # OPTION...
     talks_until 'session 1: no WebSocket: .*; going on with requests' --path-cache "$DIR/paths" \
         "https://127.0.0.1:$NGINX_PORT"
     jq -e '.paths[] | .carriage == "stream" and .websocket == "refused"' "$DIR/paths"
-    jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0' "$DIR/report"
+    jq -e '.path.requests_lost == 0' "$DIR/report"
+    refused 405
     [[ $(gets) == 1 ]]
-    start_tool FORWARD forward "$ATLS_BIN/atls-client" -v -L 0 --cacert "$CERTS/ca.pem" \
+    start_tool FORWARD forward "$ATLS_BIN/atls-client" -v --log-format json -L 0 --report "$DIR/reports" --cacert "$CERTS/ca.pem" \
         --servername service.test "https://127.0.0.1:$NGINX_PORT"
     for _ in 1 2; do
         exec 8<>"/dev/tcp/127.0.0.1/$FORWARD"
@@ -255,9 +269,22 @@ start_ws_relay() { # OPTION...
         exec 8>&-
     done
     stop forward
-    [[ $(grep -c 'no WebSocket: ' "$DIR/forward.log") == 1 ]]
+    jq -es 'map(select(.event == "websocket_end")) | map([.session, .state, .status]) == [["1", "refused", 405]]' \
+        "$DIR/forward.log"
+    jq -es 'map(.path.websocket.state) == ["refused", "remembered"]' "$DIR/reports"
     stop nginx
     [[ $(gets) == 2 ]]
+}
+
+@test "a proxy that forbids CONNECT: the report says why there is none, and so does a check" {
+    start_service echo
+    box_squid 'acl connect method CONNECT' 'http_access deny connect'
+    echoes --report "$DIR/report" --proxy "http://127.0.0.1:$BOX_PORT" "$SERVICE"
+    said 'atls-client: session 1: no WebSocket: proxy: it refused CONNECT with status 403*'
+    jq -e '.path.websocket == {"state": "failed", "stood": 0, "lost": 0,
+        "reason": "proxy: it refused CONNECT with status 403"}' "$DIR/report"
+    run -0 --separate-stderr client --check --carriage ws --proxy "http://127.0.0.1:$BOX_PORT" "$SERVICE"
+    [[ $output == *$'\nWebSocket    none: proxy: it refused CONNECT with status 403\n'* ]]
 }
 
 @test "auto: an upgrade that is swallowed disturbs nothing" {
@@ -265,7 +292,9 @@ start_ws_relay() { # OPTION...
     start_ws_relay --swallow
     talks_until 'no WebSocket: protocol: WebSocket: nobody speaks on it within 3 s: .*; going on with requests' \
         "http://127.0.0.1:$RELAY_PORT"
-    jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0' "$DIR/report"
+    jq -e '.carriage == "stream" and .ok and .path.requests_lost == 0 and (.path.websocket |
+        .state == "swallowed" and .status == 101 and (.reason | startswith("protocol: WebSocket: nobody speaks")))' \
+        "$DIR/report"
     stop relay
     grep -qx '1 upgrades were asked for' "$DIR/relay.log"
 }

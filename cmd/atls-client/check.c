@@ -76,6 +76,8 @@ static void print_carriage(const struct finding *found)
 	atls_out_text("encoding     %s, HTTP/%s, %llu exchanges, %s carriage%s\n", found->encoding,
 		found->http, found->exchanges, found->carriage,
 		found->streams && found->path.in_body ? ", headers are stripped" : "");
+	if (found->websocket.reason[0])
+		atls_out_text("WebSocket    none: %s\n", found->websocket.reason);
 	if (found->outer_seen) {
 		atls_out_text("outer TLS    not relied on; %s%s\n",
 			found->outer.faults ? "would not pass: " : "would pass",

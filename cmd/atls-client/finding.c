@@ -47,6 +47,7 @@ static void gather_carriage(
 	found->carriage = facts.carriage;
 	found->streams = facts.streams;
 	found->path = facts.path;
+	found->websocket = facts.websocket;
 	found->exchanges = facts.exchanges;
 	found->http = atls_http_version(facts.channel);
 	found->outer_seen = outer_judge(client, facts.channel, &found->outer, found->outer_sentence,
@@ -131,8 +132,9 @@ static json_t *json_tried(const struct finding *found)
 }
 
 /* What stream carriage learned of the way. */
-static json_t *json_path(const struct atls_stream_facts *path)
+static json_t *json_path(const struct finding *found)
 {
+	const struct atls_stream_facts *path = &found->path;
 	json_t *object = json_pack("{s:b, s:I, s:i, s:I, s:I, s:I}", "header_stripped",
 		path->in_body, "requests_lost", (json_int_t)path->lost, "requests_at_once",
 		(int)path->inflight, "body_max", (json_int_t)path->body_max, "bytes_acknowledged",
@@ -140,6 +142,7 @@ static json_t *json_path(const struct atls_stream_facts *path)
 		(json_int_t)(path->said - path->acked));
 	if (path->cut_ms)
 		json_object_set_new(object, "poll_cut_ms", json_integer(path->cut_ms));
+	json_object_set_new(object, "websocket", ws_found_json(&found->websocket));
 	return object;
 }
 
@@ -156,7 +159,7 @@ json_t *finding_json(const struct finding *found, const char *schema)
 		json_object_set_new(
 			root, "carriage", json_string(found->direct ? "none" : found->carriage));
 	if (found->streams)
-		json_object_set_new(root, "path", json_path(&found->path));
+		json_object_set_new(root, "path", json_path(found));
 	if (found->outer_seen)
 		json_object_set_new(root, "outer", json_certificate(&found->outer));
 	if (found->inner_seen) {

@@ -20,6 +20,7 @@ struct finding {
 	const char *carriage;
 	bool streams;                  /* stream carriage... */
 	struct atls_stream_facts path; /* ...and what it found */
+	struct ws_found websocket;
 	unsigned long long exchanges;
 	const char *http;
 	bool unchecked; /* --insecure-inner */

@@ -4,6 +4,7 @@
 
 #include "options.h"
 #include "path_cache.h"
+#include "ws_found.h"
 
 #include "cli/capture.h"
 #include "core/stream.h"
@@ -86,7 +87,8 @@ struct session_facts {
 	bool streams;       /* it is stream carriage */
 	uint64_t exchanges; /* with a valid answer */
 	bool heard;         /* the service has all that was said so far, and answered to it */
-	struct atls_stream_facts path;     /* stream carriage: what was found */
+	struct atls_stream_facts path; /* stream carriage: what was found */
+	struct ws_found websocket;
 	const struct outer_report *report; /* --report-outer; null: none was asked for */
 	int64_t handshake_ms;              /* -1: it is not done */
 };

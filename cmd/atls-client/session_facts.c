@@ -2,6 +2,7 @@
 #include "session_impl.h"
 
 #include "core/stream_ws.h"
+#include "net/clock.h"
 
 /* Whether the service has all that was said so far, and answered to it. */
 static bool is_heard(const struct session *session)
@@ -13,6 +14,17 @@ static bool is_heard(const struct session *session)
 		return session->course.base.exchanges - session->exchanges_before > 1;
 	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
 	return facts.exchanges > 1 && facts.acked == facts.said;
+}
+
+/* A path that refused one is not asked again for a while. */
+static struct ws_found websocket_found(const struct session *session)
+{
+	const struct client *client = session->client;
+	struct ws_found found = session->ws_found;
+	if (found.state == WS_UNTRIED && client->settings.carriage == CARRIAGE_AUTO &&
+		client->ws_not_before > atls_now_ms())
+		found.state = WS_REMEMBERED;
+	return found;
 }
 
 struct session_facts session_facts(const struct session *session)
@@ -35,6 +47,7 @@ struct session_facts session_facts(const struct session *session)
 	if (session->stream) {
 		facts.path = atls_stream_client_facts(session->stream);
 		facts.exchanges += facts.path.exchanges;
+		facts.websocket = websocket_found(session);
 	}
 	return facts;
 }

@@ -43,6 +43,7 @@ struct session {
 	int64_t ws_since;                  /* the other end's greeting */
 	int64_t ws_pause;                  /* --carriage auto: after the last loss */
 	uint64_t ws_carried;               /* --carriage auto: exchanges before that */
+	struct ws_found ws_found;
 	struct lane lanes[ATLS_STREAM_INFLIGHT_MAX];
 	struct event *timer;    /* the next step */
 	struct event *deadline; /* handshake, later the stop's */

@@ -64,15 +64,30 @@ static void plan(struct session *session, bool greeted)
 		session->client->ws_not_before = now + REFUSED_MS;
 }
 
-static void lost(struct session *session, const struct atls_error *err)
+static void tell_end(const struct session *session, bool greeted, const struct atls_error *err)
+{
+	char name[16];
+	const struct atls_log_about about = {
+		"websocket_end", name, ws_found_json(&session->ws_found)};
+	snprintf(name, sizeof name, "%u", session->number);
+	atls_log_event(&session->client->log, ATLS_LOG_VERBOSE, &about, "session %s: %s: %s%s",
+		name, greeted ? "its WebSocket was lost" : "no WebSocket", err->text,
+		greeted || session->ws_wanted ? "" : "; going on with requests");
+}
+
+/* state and status: what became of one that did not come to be. */
+static void lost(
+	struct session *session, enum ws_state state, unsigned status, const struct atls_error *err)
 {
 	bool greeted = atls_stream_client_greeted(session->stream);
+	if (greeted)
+		session->ws_found.lost++;
+	else
+		ws_found_none(&session->ws_found, state, status, err->text);
 	session->last_loss = *err;
 	session->ws_failures = greeted ? 0 : session->ws_failures + 1;
 	session->ws_wanted = session->ws_wanted && session->ws_failures < FAILURES_MAX;
-	session_log(session, ATLS_LOG_VERBOSE, "websocket_end",
-		greeted ? "its WebSocket was lost: %s" : "no WebSocket: %s%s", err->text,
-		session->ws_wanted ? "" : "; going on with requests");
+	tell_end(session, greeted, err);
 	ws_drop(session);
 	plan(session, greeted);
 	atls_stream_client_detach(session->stream, atls_now_ms());
@@ -100,6 +115,7 @@ static int on_text(void *ctx, const char *text, size_t len, struct atls_error *e
 		rc = atls_stream_client_ws_text(session->stream, &dict, atls_now_ms(), err);
 	stream_take(session);
 	if (!rc && !greeted) {
+		ws_found_stood(&session->ws_found);
 		session->ws_failures = 0;
 		session->ws_since = atls_now_ms();
 		event_del(session->ws_timer);
@@ -134,7 +150,7 @@ static void on_ended(void *ctx, const struct atls_error *err)
 	if (session->over)
 		return;
 	if (!has_done_its_work(session)) {
-		lost(session, err);
+		lost(session, WS_FAILED, 101, err);
 		return;
 	}
 	ws_drop(session);
@@ -164,7 +180,7 @@ static void on_refused(void *ctx, unsigned status, const struct atls_error *err)
 	/* Who answers has said no; who does not may do so the next time. */
 	if (status)
 		session->ws_failures = FAILURES_MAX;
-	lost(session, err);
+	lost(session, status ? WS_REFUSED : WS_FAILED, status, err);
 }
 
 static void on_greeting_timer(evutil_socket_t fd, short what, void *ctx)
@@ -180,7 +196,7 @@ static void on_greeting_timer(evutil_socket_t fd, short what, void *ctx)
 		"protocol: WebSocket: nobody speaks on it within %d s: something on the way "
 		"swallowed the upgrade",
 		ATLS_STREAM_GREETING_MS / 1000);
-	lost(session, &err);
+	lost(session, WS_SWALLOWED, 101, &err);
 }
 
 int ws_begin(struct session *session)
