@@ -349,52 +349,12 @@ run_block() { # NAME [APP_PORT]
     grep -q 'going down' atls-serve.log
 }
 
-# Temporary files elsewhere, and the ports of here; the rest is as README.md has it.
-_nginx_of_readme() { # PORT
-    COMMAND=(/usr/sbin/nginx -p "$DIR" -e stderr -c "$DIR/nginx.conf"
-        -g "daemon off; pid $DIR/nginx.pid; worker_processes 1;")
-    local path temp=''
-    if ((EUID == 0)); then COMMAND[-1]+=' user root;'; fi
-    for path in client_body proxy fastcgi uwsgi scgi; do temp+="${path}_temp_path $DIR/$path; "; done
-    block nginx | sed "s/listen 443/listen 127.0.0.1:$1/; s/8080/$HTTP_PORT/
-        s|/etc/ssl/front|$CERTS/front|; s|^http {|& access_log off; $temp|" >"$DIR/nginx.conf"
-}
-
-_haproxy_of_readme() { # PORT
-    cat "$CERTS/front.pem" "$CERTS/front.key" >"$DIR/front-with-key.pem"
-    block haproxy | sed "s/bind :443/bind 127.0.0.1:$1/; s/8080/$HTTP_PORT/; s/8081/$SECOND_PORT/
-        s|/etc/ssl|$DIR|" >"$DIR/haproxy.cfg"
-    COMMAND=(/usr/sbin/haproxy -db -f "$DIR/haproxy.cfg")
-}
-
-# get PORT OPTION...: the application's page by the terminator on PORT.
-get() {
-    local port=$1
-    shift
-    printf 'GET / HTTP/1.0\r\n\r\n' | timeout 30 bin/atls-client --cacert "$CERTS/ca.pem" \
-        --connect-to "service.example:443:127.0.0.1:$port" "$@" https://service.example/ | tail -n 1
-}
-
-@test "README.md: behind nginx" {
-    local encoding
+# Those are run by tests/fronts.bats.
+@test "README.md: the configurations of nginx and haproxy are those of atls-serve(8)" {
     use_dir "$BATS_TEST_TMPDIR"
-    start_retry NGINX_PORT nginx _nginx_of_readme
-    for encoding in atls octet-stream json; do
-        run -0 get "$NGINX_PORT" --encoding "$encoding"
-        [[ $output == 'Hello from the application' ]]
-    done
-}
-
-@test "README.md: behind haproxy, on two nodes" {
-    local encoding
-    use_dir "$BATS_TEST_TMPDIR"
-    start_tool SECOND_PORT second bin/atls-serve -l 127.0.0.1:0 --cert "$CERTS/service.pem" \
-        --key "$CERTS/service.key" -b "127.0.0.1:$APP_PORT"
-    start_retry HAPROXY_PORT haproxy _haproxy_of_readme
-    for encoding in atls octet-stream json atls octet-stream json; do
-        run -0 get "$HAPROXY_PORT" --encoding "$encoding"
-        [[ $output == 'Hello from the application' ]]
-    done
-    # In turns, and so each of the two had its share.
-    (($(grep -c 'closed by both sides' "$DIR/second.log") == 3))
+    block nginx >"$DIR/nginx"
+    block haproxy >"$DIR/haproxy"
+    (($(wc -l <"$DIR/nginx") > 20 && $(wc -l <"$DIR/haproxy") > 10))
+    equal nginx <(recipe_text nginx) "$DIR/nginx"
+    equal haproxy <(recipe_text haproxy) "$DIR/haproxy"
 }

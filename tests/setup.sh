@@ -12,7 +12,7 @@ demo=(gcc libc6-dev make pkg-config libgnutls28-dev nettle-dev
 test=("${demo[@]}" clang libclang-rt-14-dev bats parallel jq python3 mitmproxy nginx-light haproxy
     openssh-server openssh-client netcat-openbsd gnutls-bin shellcheck mandoc cppcheck clang-format
     clang-tidy zsh fish valgrind procps squid-openssl tinyproxy
-    privoxy openjdk-17-jdk-headless tcpdump tshark xxd bsdextrautils)
+    privoxy apache2-bin openjdk-17-jdk-headless iproute2 tcpdump tshark xxd bsdextrautils)
 bench=("${demo[@]}" jq python3 stunnel4 socat httptunnel ssldump tshark)
 fuzz=("${demo[@]}" clang libclang-rt-14-dev)
 soak=("${demo[@]}" bats python3)

@@ -4,7 +4,8 @@
 #   box_connect                    mitmproxy as a proxy; it forges the certificate of what is asked for
 #   box_squid LINE...              squid as a proxy, with these lines of configuration
 #   box_squid_bump LINE...         the same, with what ssl_bump needs
-#   end_squid                      the end of either, before stop_all
+#   squid_of FILE                  sets COMMAND to squid with what FILE says, for start_retry
+#   end_squid                      the end of each, before stop_all
 #   box_tinyproxy LINE...          tinyproxy, with these lines besides
 #   box_privoxy SETTING...         privoxy; +NAME is an action for all URLs, after Debian's own, and
 #                                  anything else a line of its configuration
@@ -52,19 +53,22 @@ box_squid_bump() {
 SQUID_USER=(setpriv --reuid proxy --regid proxy --clear-groups --inh-caps +dac_override
     --ambient-caps +dac_override)
 
-# No service of its name may share its memory, and it would take 30 s to end.
 _squid() { # PORT PORT-OPTIONS LINE...
+    squid_of <(printf '%s\n' "http_port 127.0.0.1:$1 $2" 'cache deny all' "${@:3}" 'http_access allow all')
+}
+
+# No service of its name may share its memory, and it would take 30 s to end.
+squid_of() { # FILE
     local dir=$DIR/squid
     mkdir -p "$dir"
     end_squid
     SQUID_NAME=atls$SRANDOM
     {
-        printf '%s\n' "http_port 127.0.0.1:$1 $2" 'pid_filename none' "coredump_dir $dir" \
-            "access_log stdio:$dir/access.log" "cache_log $dir/cache.log" 'cache deny all' \
-            'cache_mem 0' 'pinger_enable off' 'shutdown_lifetime 0 seconds' \
+        printf '%s\n' 'pid_filename none' "coredump_dir $dir" "access_log stdio:$dir/access.log" \
+            "cache_log $dir/cache.log" 'cache_mem 0' 'pinger_enable off' 'shutdown_lifetime 0 seconds' \
             'dns_nameservers 127.0.0.1' 'visible_hostname squid.test' 'max_filedescriptors 1024' \
             'netdb_filename none'
-        printf '%s\n' "${@:3}" 'http_access allow all'
+        cat "$1"
     } >"$dir/conf"
     COMMAND=(/usr/sbin/squid -N -d 1 -n "$SQUID_NAME" -f "$dir/conf")
     if ((EUID == 0)); then COMMAND=("${SQUID_USER[@]}" "${COMMAND[@]}"); fi

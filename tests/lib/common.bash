@@ -7,6 +7,7 @@
 #   stop NAME, stop_all          TERM, then KILL after STOP_SECONDS; STOP_STATUS is the exit status
 #   alive NAME, pid_of NAME, wait_exit NAME [SECONDS], wait_log NAME REGEX [SECONDS]
 #   free_port, listening PORT [NAME], wait_port PORT [NAME], wait_for SECONDS CMD...
+#   recipe_text NAME             a configuration of FRONTS in atls-serve(8), as it is read there
 #   make_ca NAME [ALG [ISSUER]], make_cert CA NAME SANS [DAYS|expired [ALG]]   in $CERTS
 #
 # Nothing here waits for a time to pass: each wait is for an event and has a bound.
@@ -318,6 +319,13 @@ make_cert() {
     openssl req -new -config /dev/null -key "$base.key" -subj "/CN=$2" -out "$base.csr" &&
         _sign "$1" "$base.csr" "$base.leaf" "$ext" "$from" "$to" &&
         cat "$base.leaf" "$CERTS/$1.chain" >"$base.pem" && rm -f "$base.leaf" "$base.csr"
+}
+
+# ---- configurations -----------------------------------------------------------------------------
+
+recipe_text() { # NAME
+    awk -v mark='.\\" recipe: '"$1" '$0 == mark { found = 1; next } found && /^\.Bd/ { on = 1; next }
+        on && /^\.Ed/ { exit } on' "${BASH_SOURCE[0]%/*}/../../man/atls-serve.8" | sed 's/\\e/\\/g'
 }
 
 # ---- an ordinary application ------------------------------------------------------------------
