@@ -170,7 +170,7 @@ survives() { # FAULT... -- CLIENT-OPTION...
     survives "silence=200:$((200 + ${STREAM_SILENCE:-1} * 1000))" --
 }
 @test "each request comes from another address" { survives address=5 -- ; }
-@test "all of it at once" { survives reset=20 drop=20 double=100 slow=20 status=20 strip=50 -- ; }
+@test "all of it at once" { survives reset=60 drop=60 double=100 slow=20 status=60 strip=50 -- ; }
 
 @test "bodies above 20 kB are refused" {
     survives limit=20000 -- --body-size 256k

@@ -59,6 +59,7 @@ struct settings {
 	enum carriage carriage;
 	int encoding; /* enum atls_encoding, or -1: auto */
 	uint64_t body_size;
+	bool body_given;
 	uint64_t idle_poll_ms;
 	uint64_t connect_ms;
 	uint64_t max_ms; /* 0: no limit */

@@ -180,6 +180,7 @@ static int apply_carriage(struct settings *s, int id, const char *value, struct 
 		s->encoding = atls_encoding_by_name(value);
 		return ATLS_OK;
 	case OPT_BODY_SIZE:
+		s->body_given = true;
 		return atls_opt_size(value, ATLS_BODY_MIN, ATLS_BODY_MAX, &s->body_size, err);
 	case OPT_IDLE_POLL:
 		return atls_opt_seconds(value, 10, 300000, &s->idle_poll_ms, err);

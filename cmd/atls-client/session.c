@@ -247,8 +247,10 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 /* One body is on its way while the next is made. */
 static size_t output_max(const struct settings *settings)
 {
-	size_t two = 2 * (size_t)settings->body_size;
-	return two > ATLS_OUTPUT_MAX ? two : ATLS_OUTPUT_MAX;
+	size_t most = (size_t)settings->body_size;
+	if (most < ATLS_STREAM_BODY_LONG)
+		most = ATLS_STREAM_BODY_LONG;
+	return 2 * most;
 }
 
 int session_begin(struct session *session, bool stream, struct atls_error *err)

@@ -14,11 +14,13 @@ int stream_begin(struct session *session, struct atls_error *err)
 {
 	const struct settings *settings = &session->client->settings;
 	const struct path_memory *memory = &session->client->memory;
+	bool any_size = !settings->body_given && !memory->body_max;
 	struct atls_stream_limits limits = {
 		.window = ATLS_STREAM_WINDOW_FIRST,
 		.body_max = (size_t)(memory->body_max && memory->body_max < settings->body_size
 					     ? memory->body_max
 					     : settings->body_size),
+		.body_long = any_size ? ATLS_STREAM_BODY_LONG : 0,
 		.inflight = memory->inflight ? memory->inflight : ATLS_STREAM_INFLIGHT,
 		.inflight_max = ATLS_STREAM_INFLIGHT_MAX,
 		.poll_ms = memory->poll_ms ? memory->poll_ms : ATLS_STREAM_POLL_MS,

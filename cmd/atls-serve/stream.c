@@ -22,6 +22,7 @@ int stream_begin(struct service *service, struct atls_session *session, const ch
 {
 	const struct atls_stream_server_limits limits = {
 		.body_max = ANSWER_BYTES,
+		.body_long = ATLS_STREAM_BODY_LONG,
 		.window = ATLS_STREAM_WINDOW_FIRST,
 		.keep_max = ATLS_STREAM_WINDOW_FIRST,
 		.inflight = ATLS_STREAM_INFLIGHT_MAX,

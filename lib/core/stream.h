@@ -10,6 +10,8 @@
 #include "core/stream_send.h"
 
 #define ATLS_STREAM_BODY         (256u << 10) /* bytes of one body */
+#define ATLS_STREAM_BODY_LONG    (704u << 10) /* on a long path; below a million as json, too */
+#define ATLS_STREAM_LONG_MS      20           /* a round trip that makes a path a long one */
 #define ATLS_STREAM_WINDOW_FIRST (64u << 10)  /* credit until the handshake is done */
 #define ATLS_STREAM_WINDOW       (4u << 20)
 #define ATLS_STREAM_WINDOW_MAX   (16u << 20)
@@ -27,6 +29,7 @@ struct atls_stream_client;
 struct atls_stream_limits {
 	size_t window;         /* credit to begin with: ATLS_STREAM_WINDOW_FIRST */
 	size_t body_max;       /* bytes in one body, ATLS_BODY_MIN to ATLS_BODY_MAX */
+	size_t body_long;      /* and on a long path, if it is more */
 	unsigned inflight;     /* requests at once, to begin with */
 	unsigned inflight_max; /* at most ATLS_STREAM_INFLIGHT_MAX; the server may want fewer */
 	int64_t poll_ms;       /* longest time that the server may hold a poll */
@@ -124,7 +127,8 @@ struct atls_stream_answer {
 };
 
 struct atls_stream_server_limits {
-	size_t body_max;
+	size_t body_max;     /* bytes in one body */
+	size_t body_long;    /* and on a long path, if it is more */
 	size_t window;       /* credit to begin with */
 	size_t keep_max;     /* bytes that are kept until they are acknowledged */
 	unsigned inflight;   /* at most ATLS_STREAM_INFLIGHT_MAX */

@@ -18,6 +18,11 @@
 #define GAIN_NUM    11u
 #define GAIN_DEN    10u
 
+/* On a long path that would take seconds: there each answer in bulk that did not stand in a queue,
+ * and may have waited for a connection, makes room for two requests more. */
+#define QUEUED    5 / 2
+#define LONG_MORE 2u
+
 /* xorshift32: spreads clients that lost the same server, no more. */
 static uint32_t next_random(struct atls_stream_client *client)
 {
@@ -125,10 +130,19 @@ int atls_stream_client_too_large(struct atls_stream_client *client, unsigned num
 		return ATLS_E_NETWORK;
 	if (half < client->limits.body_max)
 		client->limits.body_max = half;
+	if (half < client->limits.body_long)
+		client->limits.body_long = half;
 	return ATLS_OK;
 }
 
 /* ---- Valid answers ---- */
+
+static void add_requests(struct atls_stream_client *client, unsigned more)
+{
+	client->inflight += more;
+	if (client->inflight > client->inflight_max)
+		client->inflight = client->inflight_max;
+}
 
 static void decide(struct atls_stream_client *client, struct atls_tuning *tuning, uint64_t rate)
 {
@@ -144,17 +158,22 @@ static void decide(struct atls_stream_client *client, struct atls_tuning *tuning
 		tuning->rest--;
 	} else if (client->inflight < client->inflight_max) {
 		tuning->before = client->inflight;
-		client->inflight += client->inflight < 4 ? 1 : client->inflight / 2;
-		if (client->inflight > client->inflight_max)
-			client->inflight = client->inflight_max;
+		add_requests(client, client->inflight < 4 ? 1 : client->inflight / 2);
 	}
 }
 
-static void tune(struct atls_stream_client *client, uint64_t bytes, int64_t now)
+static void tune(struct atls_stream_client *client, uint64_t bytes, int64_t round_trip, int64_t now)
 {
 	struct atls_tuning *tuning = &client->tuning;
 	if (bytes < ATLS_STREAM_BULK || client->used + 2 < client->inflight) {
 		tuning->since = 0;
+		return;
+	}
+	if (client->round_trip >= ATLS_STREAM_LONG_MS &&
+		round_trip <= client->round_trip * QUEUED &&
+		client->inflight < client->inflight_max) {
+		*tuning = (struct atls_tuning){0};
+		add_requests(client, LONG_MORE);
 		return;
 	}
 	if (tuning->since == 0) {
@@ -254,7 +273,10 @@ int atls_stream_client_answered(struct atls_stream_client *client, unsigned numb
 	if (slot.gen == client->gen)
 		note_gap(client, dict->down + len, now);
 	atls_stream_check_gap(client, now);
-	tune(client, slot.to - slot.from + len, now);
+	int64_t round_trip = now - slot.sent_at;
+	if (round_trip < client->round_trip || client->round_trip == 0)
+		client->round_trip = round_trip;
+	tune(client, slot.to - slot.from + len, round_trip, now);
 	return ATLS_OK;
 }
 

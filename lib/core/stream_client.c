@@ -37,7 +37,7 @@ void atls_stream_client_free(struct atls_stream_client *client)
 size_t atls_stream_client_room(const struct atls_stream_client *client)
 {
 	const struct atls_send *send = &client->send;
-	size_t room = atls_send_room(send, client->limits.body_max);
+	size_t room = atls_send_room(send, send->block_size);
 	if (!client->ws.on && (client->resends || client->used >= client->inflight))
 		return 0;
 	if (!client->open)
@@ -172,8 +172,8 @@ static bool send_again(struct atls_stream_client *client, int64_t now, struct at
 		if (first->from < first->to) {
 			uint64_t from = first->from;
 			size_t len = (size_t)(first->to - from);
-			if (len > client->limits.body_max)
-				len = client->limits.body_max;
+			if (len > send->block_size)
+				len = send->block_size;
 			atls_send_piece(send, from, len, &out->piece);
 			first->from += out->piece.len;
 			bool fin = first->from == send->end && atls_send_fin_ready(send);
@@ -188,14 +188,30 @@ static bool send_again(struct atls_stream_client *client, int64_t now, struct at
 	return false;
 }
 
+/* In the midst of bulk, when requests get few, a part of a body waits for the rest or for the next
+ * answer. */
+static bool may_grow(const struct atls_stream_client *client)
+{
+	const struct atls_send *send = &client->send;
+	size_t ready = atls_send_ready(send);
+	unsigned carrying = 0;
+	if (ready < ATLS_STREAM_BULK || ready >= send->block_size || send->ended)
+		return false;
+	for (unsigned i = 0; i < ATLS_STREAM_INFLIGHT_MAX; i++) {
+		const struct atls_slot *slot = &client->slots[i];
+		carrying += slot->used && slot->to - slot->from >= ATLS_STREAM_BULK;
+	}
+	return carrying + 2 >= client->inflight;
+}
+
 static bool send_new(struct atls_stream_client *client, int64_t now, struct atls_stream_post *out)
 {
 	struct atls_send *send = &client->send;
-	if (atls_send_ready(send) == 0 && !atls_send_fin_ready(send))
+	if ((atls_send_ready(send) == 0 && !atls_send_fin_ready(send)) || may_grow(client))
 		return false;
 	bool fin;
 	uint64_t up = send->next;
-	atls_send_cut(send, client->limits.body_max, &out->piece, &fin);
+	atls_send_cut(send, send->block_size, &out->piece, &fin);
 	post(client, now, may_be_held(client, out->piece.len), up, fin, out);
 	return true;
 }
@@ -234,7 +250,7 @@ static enum atls_stream_step opening(
 	send->next = 0;
 	send->fin_sent = false;
 	send->max = ATLS_STREAM_WINDOW_FIRST;
-	atls_send_cut(send, client->limits.body_max, &out->piece, &fin);
+	atls_send_cut(send, send->block_size, &out->piece, &fin);
 	send->max = max;
 	return post(client, now, false, 0, fin, out);
 }
@@ -293,6 +309,15 @@ static enum atls_stream_step wait(const struct atls_stream_client *client, int64
 	return ATLS_STREAM_WAIT;
 }
 
+/* What a path is wide for, a long one takes only in large bodies. */
+static void size_bodies(struct atls_stream_client *client)
+{
+	const struct atls_stream_limits *limits = &client->limits;
+	bool larger =
+		limits->body_long > limits->body_max && client->round_trip >= ATLS_STREAM_LONG_MS;
+	atls_send_resize(&client->send, larger ? limits->body_long : limits->body_max);
+}
+
 enum atls_stream_step atls_stream_client_next(
 	struct atls_stream_client *client, int64_t now, struct atls_stream_post *out, int64_t *at)
 {
@@ -300,6 +325,7 @@ enum atls_stream_step atls_stream_client_next(
 	out->piece = (struct atls_piece){0};
 	if (client->ws.on)
 		return atls_stream_ws_step(client);
+	size_bodies(client);
 	atls_stream_check_gap(client, now);
 	if (is_over(client)) {
 		enum atls_stream_step step = closing(client, now, out);

@@ -30,6 +30,11 @@ void atls_send_free(struct atls_send *send)
 	send->first = send->last = NULL;
 }
 
+void atls_send_resize(struct atls_send *send, size_t block_size)
+{
+	send->block_size = block_size;
+}
+
 /* Behind what waits to go out, more will come until it does: a block that is full at once would
  * make a body of its own, however small. */
 static struct atls_block *add_block(struct atls_send *send, size_t len)

@@ -28,7 +28,7 @@ struct atls_piece {
 /* Plain data for those who look; only the functions change it. */
 struct atls_send {
 	struct atls_block *first, *last;
-	size_t block_size;
+	size_t block_size; /* of one block, and of one body */
 	size_t keep_max; /* bytes that are not acknowledged, above which there is no room */
 	uint64_t acked;  /* the other end has all before this */
 	uint64_t next;   /* the first byte that was not sent, or is to be sent anew */
@@ -42,6 +42,9 @@ struct atls_send {
 /* Blocks of block_size bytes, if there is enough to fill them. */
 void atls_send_init(struct atls_send *send, size_t block_size, size_t keep_max);
 void atls_send_free(struct atls_send *send);
+
+/* From now on blocks of so many bytes. */
+void atls_send_resize(struct atls_send *send, size_t block_size);
 
 /* How many bytes more it may hold, if unsent_max of them wait to be sent at most. */
 size_t atls_send_room(const struct atls_send *send, size_t unsent_max);

@@ -15,6 +15,7 @@ struct atls_stream_server *atls_stream_server_new(const struct atls_stream_serve
 	atls_send_init(&server->send, limits->body_max, limits->keep_max);
 	atls_recv_init(&server->recv, limits->window, limits->window, 2 * limits->inflight);
 	server->told_max = limits->window;
+	server->round_trip = INT64_MAX;
 	return server;
 }
 
@@ -30,7 +31,7 @@ void atls_stream_server_free(struct atls_stream_server *server)
 /* What an answer could take, so that bodies are large where there is much to say. */
 size_t atls_stream_server_room(const struct atls_stream_server *server)
 {
-	return atls_send_room(&server->send, server->limits.body_max);
+	return atls_send_room(&server->send, server->send.block_size);
 }
 
 int atls_stream_server_say(struct atls_stream_server *server, const void *bytes, size_t len)
@@ -120,6 +121,23 @@ static void add(struct atls_stream_server *server, void *request,
 	};
 }
 
+static void note_round_trip(struct atls_stream_server *server, int64_t now)
+{
+	if (server->timed == 0 || server->send.acked < server->timed)
+		return;
+	if (now - server->timed_at < server->round_trip)
+		server->round_trip = now - server->timed_at;
+	server->timed = 0;
+}
+
+static void size_bodies(struct atls_stream_server *server)
+{
+	const struct atls_stream_server_limits *limits = &server->limits;
+	bool larger = limits->body_long > limits->body_max && server->round_trip != INT64_MAX &&
+		      server->round_trip >= ATLS_STREAM_LONG_MS;
+	atls_send_resize(&server->send, larger ? limits->body_long : limits->body_max);
+}
+
 int atls_stream_server_request(struct atls_stream_server *server, void *request,
 	const struct atls_stream_dict *dict, const void *bytes, size_t len, int64_t now,
 	struct atls_error *err)
@@ -131,6 +149,7 @@ int atls_stream_server_request(struct atls_stream_server *server, void *request,
 		rc = atls_send_acked(&server->send, dict->ack, dict->max, err);
 	if (rc)
 		return rc;
+	note_round_trip(server, now);
 	follow_gen(server, dict);
 	if (len || (dict->has & ATLS_DICT_FIN))
 		rc = atls_recv_put(
@@ -138,6 +157,7 @@ int atls_stream_server_request(struct atls_stream_server *server, void *request,
 	if (rc)
 		return rc == ATLS_E_AGAIN ? ATLS_E_LIMIT : rc;
 	server->exchanges++;
+	size_bodies(server);
 	if (is_done(server))
 		atls_stream_release_all(server, false);
 	add(server, request, dict, now);
@@ -222,7 +242,11 @@ bool atls_stream_server_next(struct atls_stream_server *server, int64_t now,
 	/* Of an end that was said, whoever asks is told again. */
 	bool fin = send->ended && send->next == send->end && send->fin_sent && !chosen.stale;
 	if (bytes)
-		atls_send_cut(send, server->limits.body_max, &answer->piece, &fin);
+		atls_send_cut(send, send->block_size, &answer->piece, &fin);
+	if (answer->piece.len && server->timed == 0) {
+		server->timed = send->next;
+		server->timed_at = now;
+	}
 	if (fin)
 		answer->dict.has |= ATLS_DICT_FIN;
 	return true;
