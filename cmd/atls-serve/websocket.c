@@ -225,7 +225,7 @@ void websocket_begin(struct pending *pending)
 		.key = atls_http_request_header(request, "Sec-WebSocket-Key"),
 		.protocol = atls_http_request_header(request, "Sec-WebSocket-Protocol"),
 	};
-	unsigned status = atls_ws_judge_request(&asked, &err);
+	unsigned status = atls_ws_judge_request(&asked, ATLS_WS_PROTOCOL, &err);
 	if (status != 101) {
 		pending_refuse(pending, status, NULL, NULL, err.text);
 		return;
