@@ -101,6 +101,11 @@ enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"HTTP: status %ld: what answers there does not take bodies of type %s",
 			status, codec->content_type);
+		if (status == 415 && answer->accept[0])
+			atls_error_hint(err,
+				"it takes %s; --raw TYPE has to be the same on both sides, or on "
+				"neither",
+				answer->accept);
 		return ATLS_ANSWER_OTHER_ENCODING;
 	case 403:
 	case 404:
