@@ -100,10 +100,10 @@ warned='atls-client: warning: --raw test: nothing here encrypts, or checks who t
     done
     stop serve
     stop backend
-    raw_service done
+    raw_service "done"
     for carriage in stream ws; do
         carry 0 "$DATA" "$DIR/out" raw --carriage "$carriage" "$SERVICE"
-        [[ $(<"$DIR/out") == done ]]
+        [[ $(<"$DIR/out") == "done" ]]
         wait_log backend "ended, $(stat -c %s "$DATA") bytes, sha256 $(hash_of "$DATA")"
     done
 }
