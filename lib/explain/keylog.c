@@ -140,7 +140,8 @@ int atls_keylog_add(struct atls_keylog *keylog, const char *text, size_t len, un
 			return rc;
 		text = next;
 	}
-	qsort(keylog->entries, keylog->count, sizeof *keylog->entries, compare);
+	if (keylog->count)
+		qsort(keylog->entries, keylog->count, sizeof *keylog->entries, compare);
 	return ATLS_OK;
 }
 

@@ -85,6 +85,8 @@ static void describe_digest(struct atls_suite *suite, const char *name)
 	if (suite->kind == ATLS_SUITE_AEAD) {
 		suite->mac = GNUTLS_MAC_NULL;
 		suite->mac_len = 0;
+	} else if (suite->mac_len == 0) { /* one that GnuTLS does not have, or none at all */
+		suite->kind = ATLS_SUITE_UNSUPPORTED;
 	}
 }
 
