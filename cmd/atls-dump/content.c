@@ -131,9 +131,14 @@ static void suppose_client(struct content *content, int end)
 		names->client_is(names->ctx, end);
 }
 
-static bool is_http2(const uint8_t *bytes, size_t len)
+/* 1, 0, or -1 if more bytes would tell. */
+static int looks_like_http2(const uint8_t *bytes, size_t len)
 {
-	return len >= 4 && memcmp(bytes, "PRI ", 4) == 0;
+	static const char preface[] = "PRI ";
+	size_t part = len < sizeof preface - 1 ? len : sizeof preface - 1;
+	if (memcmp(bytes, preface, part) != 0)
+		return 0;
+	return part == sizeof preface - 1 ? 1 : -1;
 }
 
 static int begin(struct content *content, int from, const uint8_t *bytes, size_t len)
@@ -228,10 +233,12 @@ int content_take(struct content *content, int from, const uint8_t *bytes, size_t
 	int rc = ATLS_OK;
 	if (content->kind == UNKNOWN) {
 		part = add_first(side, bytes, len, offset, time_us);
-		if (is_http2(side->first, side->first_len)) {
-			sink_malformed(content->dialogs->sink, offset, "HTTP/1", "HTTP/2");
+		int http2 = looks_like_http2(side->first, side->first_len);
+		if (http2 == 1) {
+			sink_malformed(
+				content->dialogs->sink, side->first_offset, "HTTP/1", "HTTP/2");
 			content->kind = OTHER;
-		} else {
+		} else if (http2 == 0) {
 			rc = begin(content, from, side->first, side->first_len);
 		}
 	}

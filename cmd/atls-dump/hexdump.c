@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LINE_BYTES (LINE_MAX_BYTES / 2 + 1)
+#define LINE_BYTES   (LINE_MAX_BYTES / 2 + 1)
+#define REPEAT_BLOCK (16u << 10)
 
 struct hex {
 	const struct piece_sink *sink;
@@ -91,23 +92,39 @@ static ssize_t bare(struct hex *hex, const char *text, bool more)
 	return hex->high >= 0 && !more ? -1 : (ssize_t)count;
 }
 
+/* Gives the bytes of the last line again and again, many times at once. */
+static int give_repeated(struct hex *hex, uint64_t left, uint64_t at)
+{
+	int rc = ATLS_OK;
+	size_t block = left < REPEAT_BLOCK ? (size_t)left : REPEAT_BLOCK;
+	uint8_t *bytes = malloc(block + hex->last_len);
+	if (!bytes)
+		return ATLS_E_MEMORY;
+	size_t len = 0;
+	for (; len < block; len += hex->last_len)
+		memcpy(bytes + len, hex->last, hex->last_len);
+	while (left && !rc) {
+		if (left < len)
+			len = (size_t)left;
+		rc = sink_bytes(hex->sink, bytes, len, at);
+		left -= len;
+	}
+	free(bytes);
+	return rc;
+}
+
 /* What the "*" between two lines stood for. */
 static int repeat(struct hex *hex, uint64_t offset, uint64_t at)
 {
-	int rc = ATLS_OK;
 	hex->repeating = false;
 	if (offset < hex->next || offset - hex->next > hex->repeats || hex->last_len == 0) {
 		sink_malformed(hex->sink, at, "an offset behind the repeated lines", "%llx",
 			(unsigned long long)offset);
-		return rc;
+		return ATLS_OK;
 	}
-	hex->repeats -= offset - hex->next;
-	for (uint64_t left = offset - hex->next; left && !rc;) {
-		size_t len = left < hex->last_len ? (size_t)left : hex->last_len;
-		rc = sink_bytes(hex->sink, hex->last, len, at);
-		left -= len;
-	}
-	return rc;
+	uint64_t len = offset - hex->next;
+	hex->repeats -= len;
+	return len ? give_repeated(hex, len, at) : ATLS_OK;
 }
 
 static int dump_line(struct hex *hex, const char *bytes, uint64_t offset, uint64_t at)
