@@ -36,7 +36,6 @@ _atls_client() {
         -6 --ipv6
         --carriage
         --encoding
-        --raw
         --body-size
         --idle-poll
         --connect-timeout
@@ -132,9 +131,6 @@ _atls_client() {
         ;;
     --encoding)
         words=(auto json octet-stream atls)
-        ;;
-    --raw)
-        :
         ;;
     --body-size)
         :

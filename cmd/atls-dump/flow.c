@@ -28,6 +28,7 @@ struct entry {
 
 struct flows {
 	struct flows_config config;
+	struct atls_resumptions resumptions;
 	uint8_t *room;
 	struct entry *buckets[BUCKETS];
 	struct entry *oldest, *youngest;
@@ -125,6 +126,7 @@ static struct entry *new_entry(struct flows *flows, const char *label)
 		return NULL;
 	const struct atls_trace_config config = {.keylog = flows->config.keylog,
 		.bodies = flows->config.bodies,
+		.resumptions = &flows->resumptions,
 		.room = flows->room,
 		.events = &trace_events,
 		.ctx = entry};

@@ -225,9 +225,7 @@ void websocket_begin(struct pending *pending)
 		.key = atls_http_request_header(request, "Sec-WebSocket-Key"),
 		.protocol = atls_http_request_header(request, "Sec-WebSocket-Protocol"),
 	};
-	const struct settings *settings = &pending->service->settings;
-	const char *protocol = settings->raw ? settings->raw_names.protocol : ATLS_WS_PROTOCOL;
-	unsigned status = atls_ws_judge_request(&asked, protocol, &err);
+	unsigned status = atls_ws_judge_request(&asked, &err);
 	if (status != 101) {
 		pending_refuse(pending, status, NULL, NULL, err.text);
 		return;
@@ -242,6 +240,6 @@ void websocket_begin(struct pending *pending)
 	socket->request = request;
 	pending->socket = socket;
 	const struct atls_http_header headers[] = {{"Upgrade", "websocket"},
-		{"Sec-WebSocket-Accept", accept}, {"Sec-WebSocket-Protocol", protocol}};
+		{"Sec-WebSocket-Accept", accept}, {"Sec-WebSocket-Protocol", ATLS_WS_PROTOCOL}};
 	atls_http_upgrade(request, headers, 3, on_opened, socket);
 }

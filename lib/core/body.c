@@ -1,6 +1,5 @@
 #include "atls.h"
 
-#include "core/body.h"
 #include "core/body_binary.h"
 #include "core/body_json.h"
 
@@ -56,7 +55,7 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-bool atls_body_type_is(const char *value, const char *type)
+static bool is_type(const char *value, const char *type)
 {
 	value += strspn(value, " \t");
 	for (; *type; value++, type++)
@@ -69,7 +68,7 @@ bool atls_body_type_is(const char *value, const char *type)
 int atls_encoding_by_type(const char *content_type)
 {
 	for (int i = 0; content_type && i < ATLS_ENCODINGS; i++)
-		if (atls_body_type_is(content_type, codecs[i].content_type))
+		if (is_type(content_type, codecs[i].content_type))
 			return i;
 	return -1;
 }

@@ -232,7 +232,8 @@ static enum atls_trace_direction guess(struct atls_trace *trace, const struct at
 		!(told && trace->sides[told].have))
 		told = message_direction(record->body[0]);
 	/* TLS 1.2: the second change_cipher_spec is the other side's. */
-	if (record->type == ATLS_RECORD_CCS && sealed && trace->version < 0x0304)
+	if (record->type == ATLS_RECORD_CCS && record->len == 1 && sealed &&
+		trace->version < 0x0304)
 		told = trace->guess == ATLS_TRACE_UP ? ATLS_TRACE_DOWN : ATLS_TRACE_UP;
 	if (told)
 		trace->guess = told;

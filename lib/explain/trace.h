@@ -7,6 +7,7 @@
 #include "explain/keylog.h"
 #include "explain/opener.h"
 #include "explain/record.h"
+#include "explain/resumption.h"
 
 /* Up is from client to server. Unknown: both may be mixed in one stream; then the messages tell. */
 enum atls_trace_direction { ATLS_TRACE_UNKNOWN, ATLS_TRACE_UP, ATLS_TRACE_DOWN };
@@ -63,8 +64,10 @@ struct atls_trace_events {
 
 struct atls_trace_config {
 	const struct atls_keylog *keylog; /* null: none. Kept by reference */
-	bool bodies;   /* keep bodies of all records, not of those that are to be looked into */
-	uint8_t *room; /* ATLS_RECORD_ROOM bytes for plaintext; traces may share it */
+	bool bodies; /* keep bodies of all records, not of those that are to be looked into */
+	struct atls_resumptions
+		*resumptions; /* null: none. Kept by reference; traces may share it */
+	uint8_t *room;        /* ATLS_RECORD_ROOM bytes for plaintext; traces may share it */
 	const struct atls_trace_events *events;
 	void *ctx;
 };

@@ -39,8 +39,8 @@ struct atls_trace {
 	struct side sides[3];               /* by direction of the session; [0] is not used */
 	enum atls_trace_direction guess;    /* in the lane of unknown direction */
 
-	bool began, offered, settled; /* a ClientHello; a ServerHello that is no retry */
-	bool retry;                   /* a HelloRetryRequest: the next ClientHello goes on */
+	bool began, hello_seen, settled; /* a ClientHello; a ServerHello that is no retry */
+	bool retry;                      /* a HelloRetryRequest: the next ClientHello goes on */
 	uint16_t version, suite;
 	bool etm;
 	bool early;                         /* the ClientHello offers early data */
@@ -48,6 +48,13 @@ struct atls_trace {
 	uint8_t client_random[32], server_random[32];
 	uint16_t suites[SUITES_13];
 	unsigned suite_count;
+
+	/* Before TLS 1.3: by what the session may go on with another, and others with it. */
+	bool full; /* it does not: there was a ServerHelloDone */
+	bool has_offered, has_session_id,
+		has_issued; /* of the tokens below: the client's ticket, */
+	uint8_t offered[ATLS_TOKEN], session_id[ATLS_TOKEN]; /* the server's session id, */
+	uint8_t issued[ATLS_TOKEN];                          /* and its new ticket */
 };
 
 /* ---- trace_keys.c --------------------------------------------------------------------------- */

@@ -40,7 +40,7 @@ void atls_trace_forget(struct atls_trace *trace)
 		side->epoch = EPOCH_PLAIN;
 		side->sealed = side->gap = false;
 	}
-	trace->offered = trace->settled = trace->retry = trace->early = trace->etm = false;
+	trace->hello_seen = trace->settled = trace->retry = trace->early = trace->etm = false;
 	trace->version = trace->suite = 0;
 	trace->client_types = trace->server_types = 0;
 	trace->suite_count = 0;
@@ -103,6 +103,59 @@ static void update_key(struct atls_trace *trace, struct side *side)
 	use_secret(side, trace->suite);
 }
 
+/* ---- TLS 1.2 and before --------------------------------------------------------------------- */
+
+/* A token of what is not empty. */
+static bool take_token(const struct atls_trace *trace, struct atls_span of, uint8_t *token)
+{
+	if (of.len && trace->config.resumptions && trace->config.keylog)
+		atls_resumption_token(of, token);
+	return of.len && trace->config.resumptions && trace->config.keylog;
+}
+
+static void note_offer(struct atls_trace *trace, struct atls_span list)
+{
+	struct atls_span value;
+	unsigned type;
+	trace->full = trace->has_offered = trace->has_session_id = trace->has_issued = false;
+	while (atls_extension_next(&list, &type, &value))
+		if (type == 35)
+			trace->has_offered = take_token(trace, value, trace->offered);
+}
+
+static void note_ticket(struct atls_trace *trace, const struct atls_message *message)
+{
+	const size_t head = ATLS_MESSAGE_HEADER + 6; /* with lifetime and length */
+	if (message->len > head)
+		trace->has_issued = take_token(trace,
+			(struct atls_span){message->bytes + head, message->len - head},
+			trace->issued);
+}
+
+/* The secret of this session, or of the one that it goes on with; then others may do so. */
+static const uint8_t *find_master(struct atls_trace *trace, size_t *len)
+{
+	const struct atls_keylog *keylog = trace->config.keylog;
+	struct atls_resumptions *resumptions = trace->config.resumptions;
+	const uint8_t *random = trace->client_random;
+	const uint8_t *master = atls_keylog_find(keylog, ATLS_SECRET_MASTER, random, len);
+	if (!resumptions || (!master && trace->full))
+		return master;
+	if (!master) {
+		random = trace->has_offered ? atls_resumption_find(resumptions, trace->offered)
+					    : NULL;
+		if (!random && trace->has_session_id)
+			random = atls_resumption_find(resumptions, trace->session_id);
+		if (random)
+			master = atls_keylog_find(keylog, ATLS_SECRET_MASTER, random, len);
+	}
+	if (master && trace->has_session_id)
+		atls_resumption_note(resumptions, trace->session_id, random);
+	if (master && trace->has_issued)
+		atls_resumption_note(resumptions, trace->issued, random);
+	return master;
+}
+
 /* ---- what messages settle ------------------------------------------------------------------- */
 
 static void note_client_hello(struct atls_trace *trace, const struct atls_hello *hello)
@@ -110,7 +163,8 @@ static void note_client_hello(struct atls_trace *trace, const struct atls_hello 
 	if (!hello->random)
 		return;
 	memcpy(trace->client_random, hello->random, sizeof trace->client_random);
-	trace->offered = true;
+	trace->hello_seen = true;
+	note_offer(trace, hello->extensions);
 	if (trace->sides[ATLS_TRACE_UP].sealed)
 		return; /* renegotiation */
 	trace->retry = false;
@@ -154,8 +208,10 @@ static void note_server_hello(struct atls_trace *trace, const struct atls_hello 
 	trace->settled = true;
 	trace->etm = hello->etm;
 	note_types(trace, hello->extensions);
-	if (trace->version < VERSION_13)
+	if (trace->version < VERSION_13) {
+		trace->has_session_id = take_token(trace, hello->session_id, trace->session_id);
 		return;
+	}
 	enter(trace, ATLS_TRACE_DOWN, EPOCH_HANDSHAKE);
 	if (trace->sides[ATLS_TRACE_UP].epoch != EPOCH_EARLY)
 		enter(trace, ATLS_TRACE_UP, EPOCH_HANDSHAKE);
@@ -185,6 +241,13 @@ void atls_trace_note(struct atls_trace *trace, enum atls_trace_direction directi
 	case ATLS_ENCRYPTED_EXTENSIONS:
 		note_encrypted_extensions(trace, message);
 		break;
+	case ATLS_SERVER_HELLO_DONE:
+		trace->full = true;
+		break;
+	case ATLS_NEW_SESSION_TICKET:
+		if (!is_13)
+			note_ticket(trace, message);
+		break;
 	case ATLS_END_OF_EARLY_DATA:
 		if (is_13)
 			enter(trace, direction, EPOCH_HANDSHAKE);
@@ -210,15 +273,12 @@ void atls_trace_change(struct atls_trace *trace, enum atls_trace_direction direc
 	if (trace->version >= VERSION_13 || (!trace->settled && trace->early))
 		return;
 	side->sealed = true;
-	if (!trace->settled || !trace->offered) {
+	if (!trace->settled || !trace->hello_seen) {
 		shut(side, ATLS_SEAL_NO_HELLO);
 		return;
 	}
 	shut(side, trace->config.keylog ? ATLS_SEAL_NO_SECRET : ATLS_SEAL_NO_KEYLOG);
-	const uint8_t *master = trace->config.keylog
-					? atls_keylog_find(trace->config.keylog, ATLS_SECRET_MASTER,
-						  trace->client_random, &len)
-					: NULL;
+	const uint8_t *master = trace->config.keylog ? find_master(trace, &len) : NULL;
 	if (!master || len != 48)
 		return;
 	const struct atls_opener_12 from = {
@@ -242,7 +302,8 @@ bool atls_trace_sealed(const struct atls_trace *trace, enum atls_trace_direction
 	const struct side *side = &trace->sides[direction];
 	if (record->type == ATLS_RECORD_DATA)
 		return true;
-	return side->sealed && record->type != ATLS_RECORD_CCS;
+	/* In a renegotiation a change_cipher_spec is sealed, too. */
+	return side->sealed && (record->type != ATLS_RECORD_CCS || record->len != 1);
 }
 
 /* Some records may be missing: a later number may fit. */
@@ -318,7 +379,7 @@ enum atls_seal atls_trace_open(struct atls_trace *trace, enum atls_trace_directi
 {
 	struct side *side = &trace->sides[direction];
 	bool is_13 = trace->version >= VERSION_13 || (!trace->settled && trace->early);
-	if (!trace->offered || (!trace->settled && !trace->early))
+	if (!trace->hello_seen || (!trace->settled && !trace->early))
 		return ATLS_SEAL_NO_HELLO;
 	if (!trace->config.keylog)
 		return ATLS_SEAL_NO_KEYLOG;

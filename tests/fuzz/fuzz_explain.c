@@ -133,8 +133,12 @@ static uint8_t room[ATLS_RECORD_ROOM];
 
 static void run(const struct atls_keylog *keylog, unsigned how, const uint8_t *data, size_t size)
 {
-	const struct atls_trace_config config = {
-		.keylog = keylog, .bodies = how & 1, .room = room, .events = &events};
+	struct atls_resumptions resumptions = {.count = 0};
+	const struct atls_trace_config config = {.keylog = keylog,
+		.bodies = how & 1,
+		.resumptions = &resumptions,
+		.room = room,
+		.events = &events};
 	struct atls_trace *trace = atls_trace_new(&config);
 	size_t step = 1 + (how >> 4) * 97;
 	if (!trace)

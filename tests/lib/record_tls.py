@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""record_tls.py PORT_FILE TARGET_PORT PCAP: relays one connection to TARGET_PORT of this machine,
-and adds it to PCAP as the packets of a TCP connection, in the order and at the times of the reads."""
+"""record_tls.py PORT_FILE TARGET_PORT PCAP [COUNT]: relays one connection, or COUNT one after the other,
+to TARGET_PORT of this machine, and adds them to PCAP as the packets of TCP connections, in the order
+and at the times of the reads."""
 import os
 import selectors
 import socket
@@ -41,6 +42,11 @@ def main():
     with open(port_file + ".new", "w") as file:
         file.write(f"{listener.getsockname()[1]}\n")
     os.rename(port_file + ".new", port_file)
+    for _ in range(int(sys.argv[4]) if len(sys.argv) > 4 else 1):
+        relay(listener, target, path)
+
+
+def relay(listener, target, path):
     client, address = listener.accept()
     server = socket.create_connection(("127.0.0.1", target))
     pcap = Pcap(path, address[1], target)
@@ -70,6 +76,9 @@ def main():
             except OSError:
                 pass
     pcap.file.close()
+    client.close()
+    server.close()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -1,19 +1,31 @@
 # tls_samples: sessions of openssl and gnutls in many ways, recorded in $DIR/all.pcap with the
-# secrets in $DIR/keys. Needs common.bash. Each session says "hello NAME" and hears it, reversed by
+# secrets in $DIR/keys. tls_more_samples: those that resume, renegotiate or are otherwise odd, in
+# $DIR/more.pcap. Needs common.bash. Each session says "hello NAME" and hears it, reversed by
 # openssl's server, as it is from GnuTLS's.
 
 # session NAME REPLY SERVER_COMMAND... -- CLIENT_COMMAND...: PORT in them is replaced.
 session() {
-    local name=$1 reply=$2 port server=() client=() fd status=0
+    local name=$1 reply=$2 port server=() status=0
     shift 2
     while [[ $1 != -- ]]; do server+=("$1") && shift; done
     shift
-    client=("$@")
     port=$(free_port)
     start "server-$name" "${server[@]//PORT/$port}" || return
     wait_port "$port" "server-$name" || return
+    converse "$name" "$name" "$reply" "$port" "$@" || status=1
+    stop "server-$name" || :
+    return "$status"
+}
+
+# converse NAME SERVER REPLY PORT CLIENT_COMMAND...: one session with the server that listens there,
+# in $PCAP; $CONNECTIONS of it, if a client makes more of them.
+converse() {
+    local name=$1 log=server-$2.log reply=$3 port=$4 fd status=0 client
+    shift 4
+    client=("$@")
     rm -f "$DIR/relay.port" "$DIR/in" && mkfifo "$DIR/in" || return
-    start "relay-$name" python3 "${BASH_SOURCE[0]%/*}/record_tls.py" "$DIR/relay.port" "$port" "$DIR/all.pcap"
+    start "relay-$name" python3 "${BASH_SOURCE[0]%/*}/record_tls.py" "$DIR/relay.port" "$port" \
+        "${PCAP:-$DIR/all.pcap}" "${CONNECTIONS:-1}"
     wait_for 20 test -e "$DIR/relay.port" || return
     read -r RELAY <"$DIR/relay.port"
     SSLKEYLOGFILE=$DIR/keys "${client[@]//PORT/$RELAY}" <"$DIR/in" >"$DIR/$name.out" 2>"$DIR/$name.err" 3>&- &
@@ -30,9 +42,8 @@ session() {
     exec {fd}>&-
     wait "$pid" 2>/dev/null || :
     wait_exit "relay-$name" 20 || status=1
-    stop "server-$name" || :
     if ((status)); then
-        say_error "$name: $(cat "$DIR/$name.err" "$DIR/server-$name.log")"
+        say_error "$name: $(cat "$DIR/$name.err" "$DIR/$log")"
     fi
     return "$status"
 }
@@ -102,4 +113,88 @@ tls_samples() {
     _gnutls g12-cbc rsa 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC' || return
     _gnutls g12-mte rsa 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+AES-128-CBC:%NO_ETM' || return
     _gnutls g12-3des rsa 'NORMAL:-VERS-ALL:+VERS-TLS1.2:-CIPHER-ALL:+3DES-CBC' || return
+}
+
+# A server of openssl that echoes nothing, since -rev hears no early data: what is written to
+# $DIR/said goes to the client.
+_openssl_early() { # CERT OPTIONS...
+    local cert=$1
+    shift
+    EARLY_PORT=$(free_port)
+    rm -f "$DIR/said" && mkfifo "$DIR/said" || return
+    # shellcheck disable=SC2016 # it is bash -c that expands them
+    start server-early bash -c 'exec "$@" <>"$0"' "$DIR/said" openssl s_server -quiet \
+        -accept "127.0.0.1:$EARLY_PORT" -cert "$CERTS/$cert.pem" -key "$CERTS/$cert.key" "$@"
+    wait_port "$EARLY_PORT" server-early
+}
+
+# One that says the reply as soon as it has heard the client.
+_early() { # NAME CLIENT_OPTIONS...
+    local name=$1 pid status=0
+    shift
+    { wait_for 20 grep -aq "hello $name" "$DIR/server-early.log" &&
+        echo "answer $name" >"$DIR/said"; } 3>&- &
+    pid=$!
+    converse "$name" early "answer $name" "$EARLY_PORT" openssl s_client \
+        -connect 127.0.0.1:PORT -servername "$name.example" -keylogfile "$DIR/keys" "$@" || status=1
+    wait "$pid" || status=1
+    return "$status"
+}
+
+_resumable() { # NAME CERT VERSION: a session, and one that resumes it
+    local name=$1 cert=$2 version=$3 server=() port status=0 each
+    _serve "$cert" "-$version"
+    port=$(free_port)
+    start "server-$name" "${server[@]//PORT/$port}" && wait_port "$port" "server-$name" || return
+    for each in "$name -sess_out" "$name-again -sess_in"; do
+        converse "${each% *}" "$name" "$(rev <<<"hello ${each% *}")" "$port" openssl s_client \
+            -connect 127.0.0.1:PORT -servername "${each% *}.example" -keylogfile "$DIR/keys" \
+            "${each#* }" "$DIR/$name.session" || status=1
+    done
+    stop "server-$name" || :
+    return "$status"
+}
+
+# An answer of OCSP for that certificate, in $DIR/staple.
+_staple() { # CA NAME
+    local ca=(-issuer "$CERTS/$1.pem" -CA "$CERTS/$1.pem" -rsigner "$CERTS/$1.pem" -rkey "$CERTS/$1.key")
+    local serial
+    serial=$(openssl x509 -in "$CERTS/$2.pem" -noout -serial) || return
+    printf 'V\t%s\t\t%s\tunknown\t/CN=%s\n' "$(date -u -d +30days +%y%m%d%H%M%SZ)" "${serial#*=}" "$2" >"$DIR/index"
+    openssl ocsp -index "$DIR/index" "${ca[@]}" -cert "$CERTS/$2.pem" -reqout "$DIR/ask" >/dev/null 2>&1 &&
+        openssl ocsp -index "$DIR/index" "${ca[@]}" -reqin "$DIR/ask" -respout "$DIR/staple" -ndays 3 >/dev/null 2>&1
+}
+
+tls_more_samples() {
+    local PCAP=$DIR/more.pcap raw priority
+    make_ca ca && make_cert ca ecdsa localhost,127.0.0.1
+    make_ca rsaca rsa && make_cert rsaca rsa localhost 30 rsa
+    _resumable v12-ticket rsa tls1_2 || return
+    _resumable v13-ticket ecdsa tls1_3 || return
+    MORE=R MORE_SEEN=RENEGOTIATING _openssl v12-renegotiation rsa -tls1_2 -client_renegotiation -- || return
+    _staple ca ecdsa || return
+    _openssl v12-staple ecdsa -tls1_2 -status_file "$DIR/staple" -- -status || return
+    _openssl v13-staple ecdsa -tls1_3 -status_file "$DIR/staple" -- -status || return
+    _openssl v13-psk rsa -tls1_3 -psk 0123456789abcdef -nocert -- -psk 0123456789abcdef \
+        -ciphersuites TLS_AES_128_GCM_SHA256 || return
+
+    _openssl_early ecdsa -tls1_3 -early_data || return
+    printf 'early words\n' >"$DIR/early"
+    _early v13-before -sess_out "$DIR/early.session" || return
+    _early v13-early -sess_in "$DIR/early.session" -early_data "$DIR/early" || return
+    # Its ticket was used: the server's protection against replay refuses it.
+    _early v13-refused -sess_in "$DIR/early.session" -early_data "$DIR/early" || return
+    stop server-early || :
+
+    raw=$DIR/raw
+    openssl pkey -in "$CERTS/ecdsa.key" -pubout -out "$raw" || return
+    for priority in 1.2 1.3; do
+        session "g$priority-raw" "hello g$priority-raw" gnutls-serv -q --echo -p PORT \
+            --priority "NORMAL:-VERS-ALL:+VERS-TLS$priority:+CTYPE-SRV-RAWPK" \
+            --rawpkkeyfile "$CERTS/ecdsa.key" --rawpkfile "$raw" -- gnutls-cli --insecure \
+            --priority "NORMAL:-VERS-ALL:+VERS-TLS$priority:+CTYPE-SRV-RAWPK" -p PORT \
+            --sni-hostname "g$priority-raw.example" 127.0.0.1 || return
+        CONNECTIONS=2 _gnutls "g$priority-resumed" ecdsa "NORMAL:-VERS-ALL:+VERS-TLS$priority" --resume || return
+    done
+    _gnutls g12-heartbeat rsa NORMAL:-VERS-ALL:+VERS-TLS1.2 --heartbeat || return
 }
