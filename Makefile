@@ -192,6 +192,7 @@ lint: ## formatter, static analysers, shell and manual page linters
 USER_TOOLS := $(filter-out atls-serve,$(TOOLS))
 DAEMONS := $(filter atls-serve,$(TOOLS))
 MAN_PAGES := $(sort $(wildcard man/*.[1-8]))
+SCHEMAS := $(notdir $(sort $(wildcard man/*.schema.json)))
 BASH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/%.bash))
 ZSH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/_%))
 FISH_COMPLETIONS := $(wildcard $(TOOLS:%=completions/%.fish))
@@ -205,7 +206,7 @@ WRITE_PC = sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(call BELOW_PREFIX,$(LIBDIR))
 install: all ## install below PREFIX (/usr/local), staged in DESTDIR
 	$(INSTALL) -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(SBINDIR) $(DESTDIR)$(BASHDIR) \
 		$(DESTDIR)$(ZSHDIR) $(DESTDIR)$(FISHDIR) \
-		$(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PCDIR)
+		$(DESTDIR)$(INCLUDEDIR) $(DESTDIR)$(LIBDIR) $(DESTDIR)$(PCDIR) $(DESTDIR)$(DATADIR)
 	$(if $(USER_TOOLS),$(INSTALL) -m 755 $(USER_TOOLS:%=$(OUT)/%) $(DESTDIR)$(BINDIR))
 	$(if $(DAEMONS),$(INSTALL) -m 755 $(DAEMONS:%=$(OUT)/%) $(DESTDIR)$(SBINDIR))
 	$(INSTALL) -m 644 lib/atls.h $(DESTDIR)$(INCLUDEDIR)
@@ -216,7 +217,7 @@ install: all ## install below PREFIX (/usr/local), staged in DESTDIR
 	chmod 644 $(DESTDIR)$(PCDIR)/atls.pc
 	for page in $(MAN_PAGES); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page#man/} || exit; done
-	$(INSTALL) -D -m 644 man/atls-dump.schema.json $(DESTDIR)$(DATADIR)/atls-dump.schema.json
+	$(INSTALL) -m 644 $(SCHEMAS:%=man/%) $(DESTDIR)$(DATADIR)
 	for file in $(BASH_COMPLETIONS); do name=$${file##*/}; \
 		$(INSTALL) -m 644 $$file $(DESTDIR)$(BASHDIR)/$${name%.bash} || exit; done
 	$(INSTALL) -m 644 $(ZSH_COMPLETIONS) $(DESTDIR)$(ZSHDIR)
@@ -226,7 +227,7 @@ uninstall: ## remove what install put there
 	rm -f $(USER_TOOLS:%=$(DESTDIR)$(BINDIR)/%) $(DAEMONS:%=$(DESTDIR)$(SBINDIR)/%) \
 		$(TOOLS:%=$(DESTDIR)$(BASHDIR)/%) $(TOOLS:%=$(DESTDIR)$(ZSHDIR)/_%) \
 		$(TOOLS:%=$(DESTDIR)$(FISHDIR)/%.fish) $(DESTDIR)$(PCDIR)/atls.pc \
-		$(DESTDIR)$(DATADIR)/atls-dump.schema.json \
+		$(SCHEMAS:%=$(DESTDIR)$(DATADIR)/%) \
 		$(DESTDIR)$(INCLUDEDIR)/atls.h $(addprefix $(DESTDIR)$(LIBDIR)/, \
 		libatls.a libatls.so $(SONAME) $(SHARED))
 	for page in $(MAN_PAGES); do \

@@ -36,6 +36,7 @@ _atls_client() {
         -6 --ipv6
         --carriage
         --encoding
+        --raw
         --body-size
         --idle-poll
         --connect-timeout
@@ -131,6 +132,9 @@ _atls_client() {
         ;;
     --encoding)
         words=(auto json octet-stream atls)
+        ;;
+    --raw)
+        :
         ;;
     --body-size)
         :

@@ -13,6 +13,7 @@ _atls_serve() {
         --cacert
         --capath
         --tls-max
+        --raw
         -b --backend
         --max-sessions
         --max-sessions-per-address
@@ -68,6 +69,9 @@ _atls_serve() {
         ;;
     --tls-max)
         words=(1.2 1.3)
+        ;;
+    --raw)
+        :
         ;;
     -b | --backend)
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")

@@ -148,7 +148,7 @@ equal() { # WHAT EXPECTED-FILE ACTUAL-FILE
     jq -r 'keys[], (.inner | keys[])' <<<"$output" >"$BATS_TEST_TMPDIR/fields"
     run -4 --separate-stderr bin/atls-client --check --json --cacert "$CERTS/other.pem" "http://localhost:$HTTP_PORT/"
     jq -r 'keys[]' <<<"$output" >>"$BATS_TEST_TMPDIR/fields"
-    printf '%s\n' outer report direct >>"$BATS_TEST_TMPDIR/fields"
+    printf '%s\n' outer report direct raw >>"$BATS_TEST_TMPDIR/fields"
     sort -u "$BATS_TEST_TMPDIR/fields" >"$BATS_TEST_TMPDIR/found"
     sed -n 's/^\.It Va //p' man/atls-client.1 | sort -u >"$BATS_TEST_TMPDIR/page"
     equal 'fields' "$BATS_TEST_TMPDIR/found" "$BATS_TEST_TMPDIR/page"

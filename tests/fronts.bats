@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # The configurations of FRONTS in atls-serve(8), as they stand there but for ports, addresses and
 # paths: a session goes through each by requests and by a WebSocket, and outlives its reload and its
-# death.
+# death. Below: many forwards at once.
 
 bats_require_minimum_version 1.5.0
 
@@ -211,4 +211,43 @@ http_version() { # URL OPTION...
     front forward
     all_ways --proxy "http://127.0.0.1:$FRONT_PORT" "https://127.0.0.1:$INNER_PORT"
     grep -q " CONNECT 127.0.0.1:$INNER_PORT " "$DIR/squid/access.log"
+}
+
+# ---- many at once -----------------------------------------------------------------------------
+
+forwards() { # URL
+    start_tool FORWARD forward "$ATLS_BIN/atls-client" -L 127.0.0.1:0 --carriage stream --report "$DIR/reports" \
+        --cacert "$CERTS/ca.pem" --servername service.test "$@"
+    run -0 timeout 90 "$PYTHON" tests/lib/many_forwards.py "$FORWARD" 20
+    [[ $output == '19 of 19 echoed, and the one that did not read has all' ]]
+    stop forward
+    jq -es 'length == 20 and all(.ok and .path.requests_lost == 0)' "$DIR/reports"
+}
+
+# What the front saw of requests: 1, their connections; 2, the HTTP that they speak.
+posts() { # FIELD
+    awk '$3 == "POST"' "$DIR/access.log" | cut -d' ' -f"$1" | sort -u
+}
+
+@test "-L, twenty at once to a front that speaks HTTP/2: one connection, and none waits for who does not read" {
+    start_service echo
+    front nginx
+    forwards "https://127.0.0.1:$FRONT_PORT"
+    jq -es 'all(.http_version == "2")' "$DIR/reports"
+    kill_front
+    [[ $(posts 2) == HTTP/2.0 && $(posts 1 | wc -l) == 1 ]]
+}
+
+@test "-L, twenty at once to a front that speaks HTTP/1.1: several connections, and none waits for who does not read" {
+    start_service echo
+    start_retry FRONT_PORT nginx _front_nginx_1
+    forwards "https://127.0.0.1:$FRONT_PORT"
+    jq -es 'all(.http_version == "1.1")' "$DIR/reports"
+    stop nginx
+    [[ $(posts 2) == HTTP/1.1 ]] && (($(posts 1 | wc -l) > 1))
+}
+
+_front_nginx_1() {
+    _front_nginx "$@"
+    sed -i 's/ http2;/;/' "$DIR/nginx.conf"
 }

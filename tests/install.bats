@@ -19,6 +19,7 @@ expected=(
     '644 /usr/lib/pkgconfig/atls.pc'
     '755 /usr/sbin/atls-serve'
     '644 /usr/share/atls/atls-dump.schema.json'
+    '644 /usr/share/atls/atls-probe.schema.json'
     '644 /usr/share/bash-completion/completions/atls-client'
     '644 /usr/share/bash-completion/completions/atls-dump'
     '644 /usr/share/bash-completion/completions/atls-probe'

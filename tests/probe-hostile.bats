@@ -277,3 +277,26 @@ _portal() { # PORT CERT-OR-EMPTY
     stop watch
     [[ ! -s $DIR/watch.log ]]
 }
+
+@test "--json and --watch fit their schema" {
+    local schema=$ATLS_ROOT/man/atls-probe.schema.json file=$DIR/objects
+    local to=(--connect-to "::127.0.0.1:$ODD_PORT")
+    # Nothing there that is not in it, and all that is in it is there.
+    probe --json --depth full --canary canary.test "${to[@]}" service.test evil.test loop.test long.test >"$file" || :
+    probe --json --depth quick "127.0.0.1:$(free_port)" "127.0.0.1:$ODD_PORT" >>"$file" || :
+    probe --json --depth quick --known-keys "$DIR/keys" --save "$DIR/saved" "${to[@]}" service.test evil.test >>"$file" || :
+    probe --json --depth quick --known-keys "$DIR/keys" --baseline "$DIR/saved" "${to[@]}" evil.test >>"$file" || :
+    start watch timeout 60 "$ATLS_BIN/atls-probe" --store "$CERTS/roots.pem" --public-roots "$CERTS/roots.pem" \
+        --watch 0.2 "${to[@]}" service.test loop.test
+    wait_for 20 _lines 2 "$DIR/watch.log"
+    stop watch
+    cat "$DIR/watch.log" >>"$file"
+    run -0 "$PYTHON" "$ATLS_ROOT/tests/lib/json_schema.py" --closed "$schema" <"$file"
+    [[ $output == 11 ]]
+    # And it tells what does not fit.
+    jq -c '.verdict = "perhaps"' "$DIR/watch.log" >"$file"
+    run -1 "$PYTHON" "$ATLS_ROOT/tests/lib/json_schema.py" "$schema" <"$file"
+    [[ $output == *'.verdict: perhaps' ]]
+}
+
+_lines() { (($(wc -l <"$2") >= $1)); }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # atls-probe in a network of its own, where each host has its address: IPv4 and IPv6 of one name, several
-# addresses of one name, and whom a probe speaks to at all.
+# addresses of one name, whom a probe speaks to at all, and the recipes of its manual page.
 
 # shellcheck disable=SC2030,SC2031,SC2034  # run sets output and stderr anew in each test; helpers read variables
 bats_require_minimum_version 1.5.0
@@ -13,6 +13,8 @@ setup_file() {
     make_ca public rsa && make_ca inter ecdsa public && make_ca forger
     _dated inter service 'service.test,both.test,other.test,many.test' -1hour +30days
     _dated forger forged 'both.test,other.test,many.test' -1hour +30days
+    _dated inter recipes 'registry.example,github.com,update.example' -1hour +30days
+    _dated inter expired expired.test -3days -1day
     _dated forger portal login.elsewhere.test -1hour +30days
     _dated public canary canary.test -1hour +30days
     _dated inter missing missing.test -1hour +30days 'authorityInfoAccess = caIssuers;URI:http://192.0.2.3/inter.cer' \
@@ -37,7 +39,7 @@ teardown_file() { end_file; }
 # All hosts are addresses of loopback there, which is also where everything else leads.
 read -rd '' WORLD_SH <<'SH' || :
 set -e
-mount --bind "$1" /etc/hosts
+mount --bind "$1" /etc
 ip link set lo up
 for host in 1 2 3 4 5 6 7; do ip addr add "192.0.2.$host/32" dev lo; done
 for host in 1 2; do ip addr add "2001:db8::$host/128" dev lo nodad; done
@@ -48,11 +50,15 @@ exec tail -f /dev/null
 SH
 
 start_world() {
-    printf '%s\n' '192.0.2.1 service.test missing.test portal.test' '192.0.2.2 canary.test' '192.0.2.7 nobody.test' \
+    cp -a /etc "$DIR/etc"
+    printf '%s\n' '192.0.2.1 service.test missing.test portal.test' '192.0.2.2 canary.test' \
+        '192.0.2.1 registry.example github.com update.example expired.test' '192.0.2.7 www.example.org nobody.test' \
         '192.0.2.8 login.elsewhere.test' '192.0.2.1 both.test' '2001:db8::2 both.test' '192.0.2.5 other.test' \
-        '2001:db8::1 other.test' '192.0.2.5 many.test' '192.0.2.1 many.test' '192.0.2.6 many.test' >"$DIR/hosts"
+        '2001:db8::1 other.test' '192.0.2.5 many.test' '192.0.2.1 many.test' '192.0.2.6 many.test' >"$DIR/etc/hosts"
+    mkdir "$DIR/etc/device"
+    cp "$CERTS/public.pem" "$DIR/etc/device/roots.pem"
     chmod 755 "$DIR"
-    start world unshare -n -m sh -c "$WORLD_SH" sh "$DIR/hosts"
+    start world unshare -n -m sh -c "$WORLD_SH" sh "$DIR/etc"
     wait_log world '^ready$'
     WORLD=$(pid_of world)
     export WORLD
@@ -73,6 +79,8 @@ _sites() {
     _site canary 192.0.2.2 canary.test
     _site missing 192.0.2.1 missing.test
     _site portal 192.0.2.1 portal.test 'return 302 http://login.elsewhere.test/;'
+    _site recipes 192.0.2.1 'registry.example github.com update.example'
+    _site expired 192.0.2.1 expired.test
     printf '%s\n' 'server {' 'listen 192.0.2.3:80;' "root $CERTS;" '}' '}'
 }
 
@@ -175,4 +183,80 @@ _marked() { _packets | grep -qF '> 192.0.2.9.9: '; }
     contacted 3 192.0.2.4.8888 --proxy http://192.0.2.4:8888 service.test
     # But where all ways are asked for.
     contacted 3 192.0.2.4.8888 --depth full --proxy http://192.0.2.4:8888 service.test
+}
+
+# ---- recipes ------------------------------------------------------------------------------------------
+
+# recipe NUMBER: that literal block of EXAMPLES in atls-probe(1), as a reader has it.
+recipe() {
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' "$ATLS_ROOT/man/atls-probe.1" |
+        awk -v wanted="$1" '/^\.Bd -literal/ { count++; inside = 1; next } /^\.Ed/ { inside = 0 }
+            inside && count == wanted'
+}
+
+# as_it_stands ARG...: sh, for which atls-probe is one whose public roots are ours (ROOTS).
+as_it_stands() {
+    local roots=$CERTS/${ROOTS:-roots}.pem
+    mkdir -p "$DIR/tools"
+    printf '#!/bin/sh\nexec %q --store %q --public-roots %q "$@"\n' "$ATLS_BIN/atls-probe" "$roots" "$roots" \
+        >"$DIR/tools/atls-probe"
+    printf '#!/bin/sh\necho directly\n' >"$DIR/tools/update-directly"
+    printf '#!/bin/sh\necho by ATLS\n' >"$DIR/tools/update-by-atls"
+    chmod +x "$DIR/tools"/*
+    inside env -C "$DIR" "PATH=$DIR/tools:$PATH" sh "$@"
+}
+
+@test "recipes: is this network clean, and a baseline" {
+    recipe 1 | sed -n 's/^\$ //p' >"$DIR/clean"
+    run -3 as_it_stands "$DIR/clean" # no such host here
+    [[ $output == 'www.example.org: unreachable: '* ]]
+    recipe 2 | sed -n 's/^\$ //p' >"$DIR/baseline"
+    (($(wc -l <"$DIR/baseline") == 2))
+    run -0 as_it_stands -e "$DIR/baseline"
+    jq -e '.target == "update.example:443"' "$DIR/good.jsonl"
+    echo "$output";     [[ $output == *'baseline '*' the same key: issued by '* ]]
+}
+
+# The command of a YAML step, as a parser of YAML has it.
+step_of() { # RECIPE EXPRESSION
+    recipe "$1" | "$PYTHON" -c 'import sys
+from ruamel.yaml import YAML
+step = YAML(typ="safe").load(sys.stdin)
+print(eval(sys.argv[1]))' "$2"
+}
+
+@test "recipes: a job of GitLab's, and a step of GitHub's" {
+    step_of 3 '"\n".join(step["network"]["script"])' >"$DIR/gitlab"
+    step_of 4 'step[0]["run"]' >"$DIR/github"
+    cmp "$DIR/gitlab" "$DIR/github"
+    grep -qxF "    $(<"$DIR/github")" "$ATLS_ROOT/README.md"
+    run -0 as_it_stands -e "$DIR/gitlab"
+    [[ $(grep -c '^ok [12] - ' <<<"$output") == 2 && ${lines[-1]} == 1..2 ]]
+    # To whom no public root vouches for them.
+    ROOTS=forger run -7 as_it_stands -e "$DIR/github"
+    [[ $(grep -c '^not ok [12] - ' <<<"$output") == 2 ]]
+}
+
+@test "recipes: a check for Nagios" {
+    recipe 5 >"$DIR/check"
+    [[ $(head -n 1 "$DIR/check") == '#!/bin/sh' ]]
+    run -0 as_it_stands "$DIR/check" service.test
+    run -2 as_it_stands "$DIR/check" --expect-ca "$CERTS/public.pem" -4 other.test
+    run -1 as_it_stands "$DIR/check" expired.test
+    run -1 as_it_stands "$DIR/check" portal.test
+    run -3 as_it_stands "$DIR/check" nobody.test
+    [[ ${#lines[@]} == 1 && $output == 'nobody.test: unreachable: '* ]]
+    run -3 as_it_stands "$DIR/check" --no-such-option
+}
+
+@test "recipes: a device's boot script" {
+    local roots=$BATS_FILE_TMPDIR/etc/device/roots.pem
+    recipe 6 >"$DIR/boot"
+    run -0 as_it_stands -e "$DIR/boot"
+    [[ ${lines[-1]} == directly ]]
+    # The device's own roots count, not the machine's.
+    cp "$CERTS/forger.pem" "$roots"
+    run -0 as_it_stands -e "$DIR/boot"
+    cp "$CERTS/public.pem" "$roots"
+    [[ ${lines[-1]} == 'by ATLS' ]]
 }

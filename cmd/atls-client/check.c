@@ -102,11 +102,15 @@ static void print_text(const struct finding *found)
 			"%s   %s\n", found->direct ? "direct TLS" : "inner TLS ", found->suite);
 		print_certificate(&found->inner);
 	}
+	if (found->raw)
+		atls_out_text("inner TLS    none: nothing here encrypts raw %s\n", found->raw);
 	if (found->error.code)
 		atls_out_text("result       failed: %s\n", found->error.text);
 	else
 		atls_out_text("result       ok: %s\n",
-			found->unchecked ? "established, but NOT verified" : "verified end to end");
+			found->raw         ? "carried, but NOT encrypted or verified here"
+			: found->unchecked ? "established, but NOT verified"
+					   : "verified end to end");
 }
 
 int check_run(struct client *client)

@@ -77,7 +77,9 @@ void finding_gather(struct finding *found, struct client *client, const struct r
 	if (client->direct)
 		snprintf(found->target, sizeof found->target, "%s",
 			direct_way_target(client->direct));
-	found->inner_seen = gnutls_certificate_get_peers(atls_engine_session(engine), NULL) != NULL;
+	unsigned certificates;
+	found->raw = client->settings.raw;
+	found->inner_seen = inner_peers(engine, &certificates) != NULL;
 	inner_chain(engine, &found->inner_chain);
 	found->handshake_ms = route_handshake_ms(route);
 	if (found->inner_seen) {
@@ -160,6 +162,9 @@ json_t *finding_json(const struct finding *found, const char *schema)
 			root, "carriage", json_string(found->direct ? "none" : found->carriage));
 	if (found->streams)
 		json_object_set_new(root, "path", json_path(found));
+	if (found->raw)
+		json_object_set_new(
+			root, "raw", json_pack("{s:s, s:b}", "type", found->raw, "encrypted", 0));
 	if (found->outer_seen)
 		json_object_set_new(root, "outer", json_certificate(&found->outer));
 	if (found->inner_seen) {

@@ -27,6 +27,7 @@ struct finding {
 	bool outer_seen;
 	struct atls_verdict outer;
 	char outer_sentence[TOLD_TEXT];
+	const char *raw; /* TYPE of a stream without the inner TLS, or null */
 	bool inner_seen;
 	struct atls_verdict inner;
 	char suite[TOLD_TEXT];

@@ -121,6 +121,7 @@ static void set_way(struct client *client)
 		.unix_socket = settings->unix_socket,
 		.outer_cacert = settings->outer_cacert,
 		.outer_pins = settings->outer_pins,
+		.ws_protocol = settings->raw ? settings->raw_names.protocol : NULL,
 		.headers = settings->headers,
 		.resolve = settings->resolve,
 		.connect_to = settings->connect_to,
@@ -160,7 +161,7 @@ static int prepare(struct client *client, struct atls_creds *creds, struct atls_
 		.system_trust = !settings->policy.chain_unchecked,
 	};
 	int rc = url_read(client, err);
-	if (!rc)
+	if (!rc && !settings->raw)
 		rc = atls_creds_load(creds, &files, err);
 	if (!rc)
 		rc = atls_creds_priorities(&client->priorities, settings->tls_max, err);
@@ -234,6 +235,12 @@ int main(int argc, char **argv)
 			atls_log_event(&client.log, ATLS_LOG_ERROR,
 				&(struct atls_log_about){.event = "warning"},
 				"warning: --insecure-inner: nobody checks who the service is");
+		if (client.settings.raw)
+			atls_log_event(&client.log, ATLS_LOG_NOTICE,
+				&(struct atls_log_about){.event = "warning"},
+				"warning: --raw %s: nothing here encrypts, or checks who the "
+				"service is",
+				client.settings.raw);
 		code = run(&client);
 	}
 	client_free(&client);

@@ -68,6 +68,8 @@ static const struct atls_opt options[] = {
 		"how bytes travel (default: auto, stream, then ws where it pays, or base)", false},
 	{OPT_ENCODING, 0, "encoding", "NAME", ATLS_OPT_CHOICE, "auto|json|octet-stream|atls",
 		"form of the HTTP bodies (default: auto, atls and then json)", false},
+	{OPT_RAW, 0, "raw", "TYPE", ATLS_OPT_TEXT, NULL,
+		"carry a stream that protects itself (ssh, ...) without the inner TLS", false},
 	{OPT_BODY_SIZE, 0, "body-size", "SIZE", ATLS_OPT_TEXT, NULL,
 		"most TLS bytes in one body, 1k to 1M (default: 256k)", false},
 	{OPT_IDLE_POLL, 0, "idle-poll", "SECONDS", ATLS_OPT_TEXT, NULL,
@@ -108,6 +110,8 @@ const struct atls_tool atls_client_tool = {
 		"  ssh -o ProxyCommand='atls-client https://service.example/' "
 		"user@service.example\n"
 		"  atls-client -L 8080 https://service.example/\n"
+		"  ssh -o ProxyCommand='atls-client --raw ssh https://ssh.example/' "
+		"user@ssh.example\n"
 		"\n"
 		"Exit codes: 0 done; 2 usage; 3 network or HTTP; 4 end-to-end TLS; 5 protocol;\n"
 		"  6 this machine; 130, 143 ended by a signal.\n",

@@ -3,6 +3,7 @@
 
 #include "cli/log.h"
 #include "cli/opt.h"
+#include "core/raw.h"
 #include "trust/policy.h"
 
 #include <curl/curl.h>
@@ -57,13 +58,16 @@ struct settings {
 	long ip_version;
 
 	enum carriage carriage;
-	int encoding; /* enum atls_encoding, or -1: auto */
+	int encoding;    /* enum atls_encoding, or -1: auto */
+	const char *raw; /* TYPE of a stream without the inner TLS; null: with it */
+	struct atls_raw raw_names;
 	uint64_t body_size;
 	bool body_given;
 	uint64_t idle_poll_ms;
 	uint64_t connect_ms;
 	uint64_t max_ms; /* 0: no limit */
 	uint64_t resume_ms;
+	uint64_t given; /* a bit for each option that was, by its number */
 };
 
 /* Reads the command line. 0, or negative with *exit_code set when the tool is to end. */

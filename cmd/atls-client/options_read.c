@@ -179,6 +179,9 @@ static int apply_carriage(struct settings *s, int id, const char *value, struct 
 	case OPT_ENCODING:
 		s->encoding = atls_encoding_by_name(value);
 		return ATLS_OK;
+	case OPT_RAW:
+		s->raw = value;
+		return atls_raw_init(&s->raw_names, value, err);
 	case OPT_BODY_SIZE:
 		s->body_given = true;
 		return atls_opt_size(value, ATLS_BODY_MIN, ATLS_BODY_MAX, &s->body_size, err);
@@ -196,6 +199,7 @@ static int apply_carriage(struct settings *s, int id, const char *value, struct 
 static int apply(void *ctx, const struct atls_opt *opt, const char *value, struct atls_error *err)
 {
 	struct settings *s = ctx;
+	s->given |= UINT64_C(1) << opt->id;
 	switch (opt->id) {
 	case OPT_FORWARD:
 		return take_forward(s, value, err);
@@ -258,8 +262,27 @@ static const char *conflict(const struct settings *s)
 	if (s->direct && s->policy.chain_unchecked && !s->policy.pin_count)
 		return "--direct with --insecure-inner needs --pinnedpubkey: it is used if the "
 		       "service is verified";
+	if (s->raw && s->carriage == CARRIAGE_BASE)
+		return "--raw and --carriage base exclude each other: without TLS, what base "
+		       "carriage repeats would count twice";
 	if (s->key && !s->cert)
 		return "--key goes with --cert";
+	return NULL;
+}
+
+/* Options of the inner TLS, and of what only it can do. */
+static const enum option of_tls[] = {OPT_CACERT, OPT_CAPATH, OPT_CERT, OPT_KEY, OPT_SERVERNAME,
+	OPT_PINS, OPT_INSECURE_INNER, OPT_TLS_MAX, OPT_DIRECT, OPT_DIRECT_TIMEOUT, OPT_REPORT_OUTER,
+	OPT_ENCODING, OPT_IDLE_POLL};
+
+/* The name of one that was given although there is no inner TLS, or null. */
+static const char *needs_tls(const struct settings *s)
+{
+	for (size_t i = 0; s->raw && i < sizeof of_tls / sizeof *of_tls; i++)
+		for (size_t k = 0; k < atls_client_tool.opt_count; k++)
+			if (atls_client_tool.opts[k].id == (int)of_tls[i] &&
+				(s->given & UINT64_C(1) << of_tls[i]))
+				return atls_client_tool.opts[k].name;
 	return NULL;
 }
 
@@ -278,7 +301,13 @@ int client_settings_read(struct settings *settings, int argc, char **argv, int *
 	if (first < 0)
 		return first;
 	settings->url = argv[first];
-	const char *wrong = conflict(settings);
+	const char *wrong = needs_tls(settings);
+	if (wrong) {
+		*exit_code = atls_opt_usage(&atls_client_tool,
+			"--raw and --%s exclude each other: there is no inner TLS", wrong);
+		return ATLS_E_USAGE;
+	}
+	wrong = conflict(settings);
 	if (wrong) {
 		*exit_code = atls_opt_usage(&atls_client_tool, "%s", wrong);
 		return ATLS_E_USAGE;

@@ -297,9 +297,9 @@ static struct path_memory gather(const struct client *client, const struct sessi
 {
 	struct path_memory found = client->memory;
 	const struct settings *settings = &client->settings;
-	if (settings->carriage == CARRIAGE_AUTO)
+	if (settings->carriage == CARRIAGE_AUTO && !settings->raw)
 		found.base = session->stream == NULL;
-	if (settings->encoding < 0)
+	if (settings->encoding < 0 && !settings->raw)
 		found.json = session->course.codec->session_in_body;
 	if (session->ws_since)
 		found.websocket_refused = false;

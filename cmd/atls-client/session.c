@@ -106,8 +106,8 @@ void session_answered(void *ctx, struct atls_http_answer *answer)
 static bool wants_stream(const struct session *session)
 {
 	const struct client *client = session->client;
-	return client->settings.carriage != CARRIAGE_BASE && !client->base_only &&
-	       !session->reporting;
+	return client->settings.carriage != CARRIAGE_BASE && !session->reporting &&
+	       (client->settings.raw || !client->base_only);
 }
 
 /* After the report's inner session the owner's begins, on the same connection if that lives. */
@@ -183,8 +183,7 @@ int session_keep_id(struct session *session, const struct atls_body *body)
 
 void session_note_established(struct session *session)
 {
-	if (session->told || session->reporting ||
-		!(atls_engine_state(session->course.engine) & ATLS_ESTABLISHED))
+	if (session->told || session->reporting || !session_stands(session))
 		return;
 	session->told = true;
 	session->stood = atls_now_ms();
@@ -253,13 +252,13 @@ static size_t output_max(const struct settings *settings)
 	return 2 * most;
 }
 
-int session_begin(struct session *session, bool stream, struct atls_error *err)
+/* The one place where the inner TLS is, or is none. */
+static struct atls_engine *make_engine(
+	const struct session *session, bool stream, struct atls_error *err)
 {
+	static const char *const report_protocols[] = {ATLS_REPORT_PROTOCOL};
 	struct client *client = session->client;
 	const struct settings *settings = &client->settings;
-	free(session->url);
-	session->url = url_for(client, session->course.codec);
-	static const char *const report_protocols[] = {ATLS_REPORT_PROTOCOL};
 	const struct atls_engine_config config = {
 		.role = ATLS_CLIENT,
 		.credentials = client->credentials,
@@ -272,13 +271,24 @@ int session_begin(struct session *session, bool stream, struct atls_error *err)
 		.protocols = report_protocols,
 		.protocol_count = session->reporting,
 	};
+	if (settings->raw)
+		return atls_raw_engine_new(config.input_max, config.output_max, err);
+	return atls_engine_new(&config, err);
+}
+
+int session_begin(struct session *session, bool stream, struct atls_error *err)
+{
+	struct client *client = session->client;
+	const struct settings *settings = &client->settings;
+	free(session->url);
+	session->url = url_for(client, session->course.codec);
 	if (session->reporting)
 		outer_report_begin(session->report);
 	session->told = false;
 	session->began = atls_now_ms();
 	session->stood = 0;
 	atls_timer_set(session->deadline, (int64_t)settings->connect_ms);
-	struct atls_engine *engine = atls_engine_new(&config, err);
+	struct atls_engine *engine = make_engine(session, stream, err);
 	if (!engine)
 		return ATLS_E_TLS;
 	const struct atls_base_limits limits = {
@@ -325,6 +335,8 @@ struct session *session_new(struct client *client, const struct session_events *
 	bool json = client->settings.encoding < 0 && client->base_json;
 	atls_course_init(&session->course, json ? ATLS_JSON : client->settings.encoding);
 	session->course.may_change = session->course.may_change && !stream;
+	if (client->settings.raw)
+		session->course.codec = &client->settings.raw_names.codec;
 	if (!session->timer || !session->deadline || !session->lanes[0].channel ||
 		ws_begin(session) || (session->reporting && !session->report) ||
 		session_begin(session, stream, err)) {

@@ -13,7 +13,14 @@ static bool is_heard(const struct session *session)
 	if (!session->stream)
 		return session->course.base.exchanges - session->exchanges_before > 1;
 	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
-	return facts.exchanges > 1 && facts.acked == facts.said;
+	/* Without TLS, one answer says that the service took the session. */
+	return facts.exchanges > !session->client->settings.raw && facts.acked == facts.said;
+}
+
+bool session_stands(const struct session *session)
+{
+	return (atls_engine_state(session->course.engine) & ATLS_ESTABLISHED) &&
+	       (!session->stream || atls_stream_client_facts(session->stream).open);
 }
 
 /* A path that refused one is not asked again for a while. */

@@ -9,9 +9,6 @@
 #include "core/stream.h"
 #include "net/ws_client.h"
 
-/* A close_notify of an AEAD suite; with a byte of data in front it is longer. */
-#define CLOSE_NOTIFY_MAX 31u
-
 /* One request at a time, and what it needs until its answer. The first lane is that of base
  * carriage; with stream carriage, a lane is a slot of it. */
 struct lane {
@@ -67,6 +64,8 @@ struct session {
 void session_end(struct session *session, const struct atls_error *err);
 void session_fail_memory(struct session *session);
 
+/* Whether the inner session stands; without TLS, whether the service answered. */
+bool session_stands(const struct session *session);
 /* Does what the carriage wants next. */
 void session_carry(struct session *session);
 /* The inner session is over in order: the owner's is the end, after the report's that one begins.

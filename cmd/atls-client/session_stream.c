@@ -26,6 +26,7 @@ int stream_begin(struct session *session, struct atls_error *err)
 		.poll_ms = memory->poll_ms ? memory->poll_ms : ATLS_STREAM_POLL_MS,
 		.resume_ms = (int64_t)settings->resume_ms,
 		.seed = (uint32_t)(uintptr_t)session ^ (uint32_t)atls_now_ms(),
+		.silent = settings->raw,
 	};
 	atls_stream_client_free(session->stream);
 	session->stream = NULL;
@@ -84,6 +85,15 @@ static void send_post(struct session *session, struct atls_stream_post *post)
 	session_post(session, lane, lane->body, size, NULL, stall_s);
 }
 
+/* No more is said: in order, by an alert before it, or without TLS by saying that it is no end. */
+static void end_saying(struct session *session)
+{
+	if (atls_engine_broke_off(session->course.engine))
+		atls_stream_client_abort(session->stream);
+	else
+		atls_stream_client_end(session->stream);
+}
+
 /* Moves what TLS has to say, as far as a request could take it now. */
 static int say(struct session *session)
 {
@@ -99,13 +109,13 @@ static int say(struct session *session)
 		atls_engine_output_done(engine, len);
 	}
 	if (len == 0 && ((atls_engine_state(engine) & ATLS_FAILED) || atls_engine_closed(engine)))
-		atls_stream_client_end(session->stream);
+		end_saying(session);
 	return ATLS_OK;
 }
 
 static void give_credit(struct session *session)
 {
-	bool established = atls_engine_state(session->course.engine) & ATLS_ESTABLISHED;
+	bool established = session_stands(session);
 	atls_stream_client_credit(session->stream,
 		established ? ATLS_STREAM_WINDOW : ATLS_STREAM_WINDOW_FIRST,
 		established ? ATLS_STREAM_WINDOW_MAX : ATLS_STREAM_WINDOW_FIRST,
@@ -152,10 +162,9 @@ static bool tls_is_over(const struct session *session)
  * that has a close in order, which tells the service that it need not wait. */
 static bool alert_is_out(const struct session *session)
 {
-	const uint8_t *bytes;
 	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
 	return (atls_engine_state(session->course.engine) & ATLS_FAILED) && !facts.complete &&
-	       facts.acked == facts.said && atls_engine_output(session->course.engine, &bytes) == 0;
+	       facts.delivered;
 }
 
 /* One round of it. False when there is nothing to do for now. */

@@ -57,6 +57,22 @@ static void begin(struct session *session, enum atls_encoding encoding, bool str
 		session_step(session);
 }
 
+/* Without TLS there is no other way. */
+static void refused_raw(struct session *session, const struct heard *heard)
+{
+	struct atls_error err = heard->err;
+	if (heard->action == ATLS_ANSWER_VALID || heard->answer->status == 409) {
+		err = (struct atls_error){0};
+		atls_error_set(&err, ATLS_E_NETWORK,
+			"HTTP: " ATLS_STREAM_HEADER " is stripped on the way %s the service, and "
+			"--raw cannot do without",
+			heard->answer->status == 409 ? "to" : "back from");
+		atls_error_hint(&err, "the inner TLS can: both sides without --raw; or try "
+				      "--carriage ws");
+	}
+	session_end(session, &err);
+}
+
 /* What is tried next, as long as nothing but a handshake was said. */
 static void other_way(struct session *session, const struct atls_error *why)
 {
@@ -102,6 +118,10 @@ static bool go_on_in_base(struct session *session, const struct atls_body *body)
 static void bare_opening(struct session *session, struct heard *heard)
 {
 	struct atls_error err = {0};
+	if (session->client->settings.raw) {
+		refused_raw(session, heard);
+		return;
+	}
 	if (session->course.codec->session_in_body && go_on_in_base(session, &heard->body))
 		return;
 	/* Base carriage would need the cookie. */
@@ -116,11 +136,15 @@ static void bare_opening(struct session *session, struct heard *heard)
 
 /* ---- Valid answers ---- */
 
-static void go_over_to_json(struct session *session)
+static void go_over_to_json(struct session *session, const struct heard *heard)
 {
 	if (session->course.codec->session_in_body ||
 		!atls_stream_client_facts(session->stream).in_body)
 		return;
+	if (session->client->settings.raw) {
+		refused_raw(session, heard);
+		return;
+	}
 	session->course.codec = atls_body_codec(ATLS_JSON);
 	session_log(session, ATLS_LOG_VERBOSE, "encoding_changed",
 		ATLS_STREAM_HEADER " is stripped on the way: the session goes on in json");
@@ -132,8 +156,10 @@ void stream_take(struct session *session)
 	size_t len;
 	while ((len = atls_stream_client_take(session->stream, &bytes)))
 		(void)atls_engine_feed(session->course.engine, bytes, len);
-	if (atls_stream_client_facts(session->stream).complete)
-		atls_engine_end_input(session->course.engine);
+	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
+	if (facts.complete)
+		(facts.aborted ? atls_engine_abort_input : atls_engine_end_input)(
+			session->course.engine);
 }
 
 static void valid(struct session *session, struct heard *heard)
@@ -165,7 +191,7 @@ static bool only_close_is_left(const struct session *session)
 	return (atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED) &&
 	       atls_engine_closed(session->course.engine) &&
 	       facts.said - facts.acked + atls_engine_output(session->course.engine, &bytes) <=
-		       CLOSE_NOTIFY_MAX;
+		       atls_engine_close_len(session->course.engine);
 }
 
 /* A last word is owed a few times, not for minutes: no success depends on it. What was under way at
@@ -221,7 +247,7 @@ static void stripped(struct session *session, struct heard *heard, bool conflict
 		heard->answer->status);
 	atls_stream_client_stripped(session->stream, heard->slot, conflict,
 		heard->has_dict ? &heard->dict : NULL, atls_now_ms());
-	go_over_to_json(session);
+	go_over_to_json(session, heard);
 	session_step(session);
 }
 
@@ -250,7 +276,7 @@ static void opening(struct session *session, struct heard *heard)
 		too_large(session, heard);
 		break;
 	case ATLS_ANSWER_UNKNOWN:
-		if (session->client->settings.encoding < 0 &&
+		if (session->client->settings.encoding < 0 && !session->client->settings.raw &&
 			!session->course.codec->session_in_body)
 			other_way(session, &heard->err);
 		else
@@ -258,7 +284,10 @@ static void opening(struct session *session, struct heard *heard)
 		break;
 	case ATLS_ANSWER_OTHER_ENCODING:
 	case ATLS_ANSWER_CONFLICT:
-		other_way(session, &heard->err);
+		if (session->client->settings.raw)
+			refused_raw(session, heard);
+		else
+			other_way(session, &heard->err);
 		break;
 	case ATLS_ANSWER_END:
 		session_end(session, &heard->err);

@@ -17,11 +17,17 @@ void outer_chain(const struct atls_http_channel *channel, struct atls_report_cha
 		(void)atls_report_chain_add_pem(chain, pem[i], strlen(pem[i]));
 }
 
+const gnutls_datum_t *inner_peers(const struct atls_engine *engine, unsigned *count)
+{
+	gnutls_session_t tls = atls_engine_session(engine);
+	*count = 0;
+	return tls ? gnutls_certificate_get_peers(tls, count) : NULL;
+}
+
 void inner_chain(const struct atls_engine *engine, struct atls_report_chain *chain)
 {
-	unsigned count = 0;
-	const gnutls_datum_t *der =
-		gnutls_certificate_get_peers(atls_engine_session(engine), &count);
+	unsigned count;
+	const gnutls_datum_t *der = inner_peers(engine, &count);
 	for (unsigned i = 0; der && i < count; i++)
 		(void)atls_report_chain_add(chain, der[i].data, der[i].size);
 }
@@ -76,9 +82,8 @@ char *inner_suite(const struct atls_engine *engine, char *text, size_t cap)
 void inner_judge(
 	const struct client *client, const struct atls_engine *engine, struct atls_verdict *verdict)
 {
-	unsigned count = 0;
-	const gnutls_datum_t *chain =
-		gnutls_certificate_get_peers(atls_engine_session(engine), &count);
+	unsigned count;
+	const gnutls_datum_t *chain = inner_peers(engine, &count);
 	(void)atls_policy_judge(&client->policy, chain, chain ? count : 0, verdict);
 }
 
@@ -115,10 +120,27 @@ void tell_outer(struct client *client, struct atls_http_channel *channel)
 			"outer TLS: it would pass, and is not relied on");
 }
 
+static void tell_raw(struct client *client, const struct session *session, unsigned number)
+{
+	char name[16];
+	const struct session_facts facts = session_facts(session);
+	snprintf(name, sizeof name, "%u", number);
+	const struct atls_log_about about = {"raw_stream", name,
+		json_pack("{s:s, s:b, s:s}", "type", client->settings.raw, "encrypted", 0,
+			"carriage", facts.carriage)};
+	atls_log_event(&client->log, ATLS_LOG_VERBOSE, &about,
+		"session %s: raw %s, NOT encrypted here; %s carriage, exchange %llu", name,
+		client->settings.raw, facts.carriage, (unsigned long long)facts.exchanges);
+}
+
 void tell_inner(struct client *client, const struct session *session, unsigned number)
 {
 	if (client->log.level < ATLS_LOG_VERBOSE)
 		return;
+	if (client->settings.raw) {
+		tell_raw(client, session, number);
+		return;
+	}
 	char suite[TOLD_TEXT], name[16];
 	struct atls_verdict verdict;
 	const struct session_facts facts = session_facts(session);

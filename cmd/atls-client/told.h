@@ -18,6 +18,9 @@ bool outer_judge(struct client *client, struct atls_http_channel *channel,
 void outer_chain(const struct atls_http_channel *channel, struct atls_report_chain *chain);
 void inner_chain(const struct atls_engine *engine, struct atls_report_chain *chain);
 
+/* The inner session's, in DER, leaf first; null if there are none. */
+const gnutls_datum_t *inner_peers(const struct atls_engine *engine, unsigned *count);
+
 /* "TLS1.3, AES-128-GCM, ECDHE-SECP256R1": what an engine negotiated. Returns text. */
 char *inner_suite(const struct atls_engine *engine, char *text, size_t cap);
 
@@ -31,7 +34,7 @@ void tell_direct(const struct client *client, const struct atls_engine *engine,
 	const struct direct_tried *tried, unsigned number);
 void tell_not_direct(const struct client *client, const struct direct_tried *tried);
 
-/* Under -v: once a run, and once a session. */
+/* Under -v: once a run, and once a session. Without the inner TLS, that there is none. */
 void tell_outer(struct client *client, struct atls_http_channel *channel);
 void tell_inner(struct client *client, const struct session *session, unsigned number);
 

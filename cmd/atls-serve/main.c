@@ -248,7 +248,7 @@ static int prepare(struct server *server, struct atls_creds *creds, struct atls_
 		.cacert = service->settings.cacert,
 		.capath = service->settings.capath,
 	};
-	int rc = atls_creds_load(creds, &files, err);
+	int rc = service->settings.raw ? ATLS_OK : atls_creds_load(creds, &files, err);
 	if (!rc)
 		rc = atls_creds_priorities(&service->priorities, service->settings.tls_max, err);
 	if (!rc)
@@ -309,6 +309,11 @@ int main(int argc, char **argv)
 		.level = service->settings.level,
 		.timestamps = true,
 		.json = service->settings.log_json};
+	if (service->settings.raw)
+		atls_log_event(&service->log, ATLS_LOG_NOTICE,
+			&(struct atls_log_about){.event = "warning"},
+			"warning: --raw %s: nothing here encrypts, or checks who the client is",
+			service->settings.raw);
 	if (prepare(&server, &creds, &err)) {
 		service->log.timestamps = false;
 		if (err.code == ATLS_E_USAGE)

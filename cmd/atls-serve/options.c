@@ -17,6 +17,7 @@ enum option {
 	OPT_CACERT,
 	OPT_CAPATH,
 	OPT_TLS_MAX,
+	OPT_RAW,
 	OPT_BACKEND,
 	OPT_MAX_SESSIONS,
 	OPT_MAX_PER_ADDRESS,
@@ -58,6 +59,8 @@ static const struct atls_opt options[] = {
 		"the same, with anchors in the PEM files of a directory", false},
 	{OPT_TLS_MAX, 0, "tls-max", "VERSION", ATLS_OPT_CHOICE, "1.2|1.3",
 		"highest TLS version of the inner sessions", false},
+	{OPT_RAW, 0, "raw", "TYPE", ATLS_OPT_TEXT, NULL,
+		"take streams that protect themselves (ssh, ...), without the inner TLS", false},
 	{OPT_BACKEND, 'b', "backend", "HOST:PORT|unix:PATH", ATLS_OPT_HOST, NULL,
 		"the application endpoint that every session is connected to", false},
 	{OPT_MAX_SESSIONS, 0, "max-sessions", "N", ATLS_OPT_TEXT, NULL,
@@ -109,6 +112,7 @@ const struct atls_tool atls_serve_tool = {
 		    "localhost:22\n"
 		    "  atls-serve -l 443 --outer-cert front.pem --outer-key front.key \\\n"
 		    "      --cert service.pem --key service.key -b unix:/run/app.sock\n"
+		    "  atls-serve -l 127.0.0.1:8080 --raw ssh -b localhost:22\n"
 		    "\n"
 		    "Exit codes: 0 ended by SIGTERM; 2 usage; 6 this machine (a file, a port); 130 "
 		    "ended by\n"
@@ -185,6 +189,9 @@ static int apply(void *ctx, const struct atls_opt *opt, const char *value, struc
 	case OPT_TLS_MAX:
 		s->tls_max = value;
 		return ATLS_OK;
+	case OPT_RAW:
+		s->raw = value;
+		return atls_raw_init(&s->raw_names, value, err);
 	case OPT_BACKEND:
 		s->backend = value;
 		return ATLS_OK;
@@ -210,7 +217,11 @@ static const char *conflict(const struct settings *s)
 {
 	if (s->listen_count == 0)
 		return "no --listen: where are requests to come in?";
-	if (s->cert_count == 0)
+	if (s->raw && (s->cert_count || s->key_count || s->cacert || s->capath || s->tls_max ||
+			      s->outer_chain_count))
+		return "--raw excludes --cert, --key, --cacert, --capath, --tls-max and "
+		       "--outer-chain: there is no inner TLS";
+	if (s->cert_count == 0 && !s->raw)
 		return "no --cert: who is the service?";
 	if (s->key_count && s->key_count != s->cert_count)
 		return "each --cert needs its --key, or none does";

@@ -3,6 +3,7 @@
 
 #include "cli/log.h"
 #include "cli/opt.h"
+#include "core/raw.h"
 #include "trust/report.h"
 
 #define LISTEN_SPECS_MAX 32
@@ -27,6 +28,8 @@ struct settings {
 	const char *capath;
 	const char *cacert; /* client certificates are asked for, and must lead there */
 	const char *tls_max;
+	const char *raw; /* TYPE of streams without the inner TLS; null: with it */
+	struct atls_raw raw_names;
 	const char *backend;
 	const char *capture;
 

@@ -1,5 +1,6 @@
 #include "pending.h"
 
+#include "core/body.h"
 #include "core/err.h"
 #include "net/clock.h"
 
@@ -18,15 +19,33 @@ static bool known_path(const char *path)
 	return false;
 }
 
-static int encoding_of(const struct atls_http_request *request)
+/* The codec of a request's type, or null: with the inner TLS any of the drafts' own, without it the
+ * one of --raw. */
+static const struct atls_body_codec *codec_named(
+	const struct service *service, const struct atls_http_request *request)
 {
 	const char *type = atls_http_request_header(request, "Content-Type");
-	return type ? atls_encoding_by_type(type) : -1;
+	const struct settings *settings = &service->settings;
+	if (!type)
+		return NULL;
+	if (!settings->raw)
+		return atls_body_codec((enum atls_encoding)atls_encoding_by_type(type));
+	return atls_body_type_is(type, settings->raw_names.content_type)
+		       ? &settings->raw_names.codec
+		       : NULL;
+}
+
+/* What a refused type should have been (RFC 9110 section 15.5.16). */
+static const char *types_taken(const struct service *service)
+{
+	return service->settings.raw
+		       ? service->settings.raw_names.content_type
+		       : "application/atls, application/atls+octet-stream, application/atls+json";
 }
 
 unsigned service_admit(void *ctx, struct atls_http_request *request, struct atls_http_header *extra)
 {
-	(void)ctx;
+	const struct service *service = ctx;
 	if (!known_path(atls_http_request_path(request)))
 		return 404;
 	if (websocket_is_wanted(request))
@@ -35,8 +54,10 @@ unsigned service_admit(void *ctx, struct atls_http_request *request, struct atls
 		*extra = (struct atls_http_header){"Allow", "POST"};
 		return 405;
 	}
-	if (encoding_of(request) < 0)
+	if (!codec_named(service, request)) {
+		*extra = (struct atls_http_header){"Accept", types_taken(service)};
 		return 415;
+	}
 	return 0;
 }
 
@@ -93,6 +114,7 @@ void service_answer(struct tunnel *tunnel, size_t len, bool final)
 	atls_session_answered(tunnel->session, len, final);
 }
 
+/* The one place where the inner TLS is, or is none. */
 static struct atls_engine *make_engine(struct service *service, bool stream, struct atls_error *err)
 {
 	static const char *const protocols[] = {ATLS_REPORT_PROTOCOL};
@@ -107,6 +129,8 @@ static struct atls_engine *make_engine(struct service *service, bool stream, str
 		.protocol_count = 1,
 		.input_max = stream ? ATLS_STREAM_WINDOW_MAX + ATLS_INPUT_MAX : 0,
 	};
+	if (service->settings.raw)
+		return atls_raw_engine_new(config.input_max, 0, err);
 	return atls_engine_new(&config, err);
 }
 
@@ -148,7 +172,14 @@ struct atls_session *service_open(struct service *service, const struct atls_htt
 static struct atls_session *begin_session(
 	struct pending *pending, const struct atls_body *body, const char *stream_id)
 {
-	if (!atls_session_may_begin(body->records, body->len)) {
+	bool raw = pending->service->settings.raw;
+	if (raw && !stream_id) {
+		refuse(pending, 409, NULL,
+			"raw streams have stream carriage alone, but the request has no "
+			"ATLS-Stream");
+		return NULL;
+	}
+	if (!raw && !atls_session_may_begin(body->records, body->len)) {
 		refuse(pending, 422, NULL,
 			"the request names no session, and its body does not begin one");
 		return NULL;
@@ -233,9 +264,9 @@ static void offer(
 static const struct atls_body_codec *codec_of(
 	const struct pending *pending, const char *cookie, const uint8_t *bytes, size_t len)
 {
-	const struct atls_body_codec *codec =
-		atls_body_codec((enum atls_encoding)encoding_of(pending->request));
-	if (codec->session_in_body || !atls_body_is_json(bytes, len) ||
+	const struct atls_body_codec *codec = codec_named(pending->service, pending->request);
+	if (pending->service->settings.raw || codec->session_in_body ||
+		!atls_body_is_json(bytes, len) ||
 		atls_http_request_header(pending->request, ATLS_STREAM_HEADER))
 		return codec;
 	const struct atls_session *session =
@@ -324,8 +355,7 @@ void service_ready(void *ctx, struct atls_http_request *request)
 		websocket_begin(pending);
 		return;
 	}
-	pending->content_type =
-		atls_body_codec((enum atls_encoding)encoding_of(request))->content_type;
+	pending->content_type = codec_named(ctx, request)->content_type;
 	serve(pending);
 }
 

@@ -98,7 +98,8 @@ static void say(struct tunnel *tunnel)
 	}
 	bool last = (atls_engine_state(engine) & ATLS_FAILED) || atls_engine_closed(engine);
 	if (len == 0 && last)
-		atls_stream_server_end(stream);
+		(atls_engine_broke_off(engine) ? atls_stream_server_abort : atls_stream_server_end)(
+			stream);
 }
 
 /* Half of what may be buffered is promised to clients, each in its turn up to what is left of it;
@@ -141,11 +142,10 @@ static bool give_all(struct tunnel *tunnel, int64_t now, int64_t *at)
 	return websocket_carry(tunnel) || gave;
 }
 
-/* Who ended TLS by an alert fetches nothing more. */
+/* Who ended TLS by an alert fetches nothing more; nor does who broke off a stream without TLS. */
 static bool client_gave_up(const struct tunnel *tunnel)
 {
-	gnutls_session_t tls = atls_engine_session(tunnel->session->engine);
-	return !tunnel->error.code && gnutls_alert_get(tls) != GNUTLS_A_CLOSE_NOTIFY;
+	return !tunnel->error.code && atls_engine_peer_failed(tunnel->session->engine);
 }
 
 /* It is over when both ends have all; if TLS failed, when the client has our alert, or we have the
@@ -208,8 +208,9 @@ void stream_feed(struct atls_session *session)
 	while ((len = atls_stream_server_take(session->stream, &bytes)))
 		if (session->engine)
 			(void)atls_engine_feed(session->engine, bytes, len);
-	if (session->engine && atls_stream_server_facts(session->stream).complete)
-		atls_engine_end_input(session->engine);
+	const struct atls_stream_facts facts = atls_stream_server_facts(session->stream);
+	if (session->engine && facts.complete)
+		(facts.aborted ? atls_engine_abort_input : atls_engine_end_input)(session->engine);
 }
 
 static void refuse(

@@ -30,9 +30,14 @@ static void add_text(json_t *facts, const char *key, const char *text)
 		json_object_set_new(facts, key, atls_out_string(text));
 }
 
-static void add_negotiated(json_t *facts, gnutls_session_t tls)
+/* What TLS negotiated, or that there is none. */
+static void add_negotiated(json_t *facts, const struct tunnel *tunnel)
 {
 	char name[256];
+	gnutls_session_t tls = atls_engine_session(tunnel->session->engine);
+	add_text(facts, "raw", tunnel->service->settings.raw);
+	if (!tls)
+		return;
 	add_text(facts, "version", gnutls_protocol_get_name(gnutls_protocol_get_version(tls)));
 	add_text(facts, "suite", gnutls_ciphersuite_get(tls));
 	add_text(facts, "name", asked_for(tls, name, sizeof name));
@@ -44,16 +49,34 @@ static json_t *facts_of(const struct atls_session *session)
 		(json_int_t)session->exchanges);
 }
 
+static void tell_open_raw(const struct tunnel *tunnel)
+{
+	const struct atls_session *session = tunnel->session;
+	char id[SESSION_NAME];
+	const struct atls_log_about about = {.event = "session_open",
+		.session = short_name(session->id, id),
+		.facts = facts_of(session)};
+	add_negotiated(about.facts, tunnel);
+	json_object_set_new(about.facts, "encrypted", json_false());
+	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
+		"session %s: open from %s, raw %s, NOT encrypted here", id, session->peer,
+		tunnel->service->settings.raw);
+}
+
 void tell_open(const struct tunnel *tunnel)
 {
 	const struct atls_session *session = tunnel->session;
+	if (tunnel->service->settings.raw) {
+		tell_open_raw(tunnel);
+		return;
+	}
 	gnutls_session_t tls = atls_engine_session(session->engine);
 	char *suite = gnutls_session_get_desc(tls);
 	char name[256], id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_open",
 		.session = short_name(session->id, id),
 		.facts = facts_of(session)};
-	add_negotiated(about.facts, tls);
+	add_negotiated(about.facts, tunnel);
 	asked_for(tls, name, sizeof name);
 	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
 		"session %s: open from %s, %s%s%s, %llu exchanges", id, session->peer,
@@ -83,7 +106,7 @@ void tell_end(const struct tunnel *tunnel)
 	json_object_set_new(about.facts, "code", json_string(atls_code_word(err->code)));
 	add_text(about.facts, "reason", why);
 	if (tunnel->told && session->engine)
-		add_negotiated(about.facts, atls_engine_session(session->engine));
+		add_negotiated(about.facts, tunnel);
 	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
 		"session %s: %s after %.1f s, %llu exchanges, %llu bytes up, %llu down: %s", id,
 		tunnel->told ? "ended" : "never opened, ended", (double)ms / 1000,

@@ -199,7 +199,8 @@ void tunnel_pump(struct tunnel *tunnel)
 		session->phase = ATLS_SESSION_OPEN;
 		tunnel->told = true;
 		tell_open(tunnel);
-		tunnel->report = atls_report_selected(session->engine);
+		tunnel->report =
+			!tunnel->service->settings.raw && atls_report_selected(session->engine);
 		if (!tunnel->report)
 			backend_connect(tunnel);
 	}

@@ -225,7 +225,9 @@ void websocket_begin(struct pending *pending)
 		.key = atls_http_request_header(request, "Sec-WebSocket-Key"),
 		.protocol = atls_http_request_header(request, "Sec-WebSocket-Protocol"),
 	};
-	unsigned status = atls_ws_judge_request(&asked, &err);
+	const struct settings *settings = &pending->service->settings;
+	const char *protocol = settings->raw ? settings->raw_names.protocol : ATLS_WS_PROTOCOL;
+	unsigned status = atls_ws_judge_request(&asked, protocol, &err);
 	if (status != 101) {
 		pending_refuse(pending, status, NULL, NULL, err.text);
 		return;
@@ -240,6 +242,6 @@ void websocket_begin(struct pending *pending)
 	socket->request = request;
 	pending->socket = socket;
 	const struct atls_http_header headers[] = {{"Upgrade", "websocket"},
-		{"Sec-WebSocket-Accept", accept}, {"Sec-WebSocket-Protocol", ATLS_WS_PROTOCOL}};
+		{"Sec-WebSocket-Accept", accept}, {"Sec-WebSocket-Protocol", protocol}};
 	atls_http_upgrade(request, headers, 3, on_opened, socket);
 }

@@ -1,5 +1,6 @@
 #include "core/answer.h"
 
+#include "core/body.h"
 #include "core/err.h"
 
 #include <string.h>
@@ -7,12 +8,9 @@
 /* Whether the label fits. Draft -00 section 7.2 shows JSON bodies labelled application/atls. */
 static bool type_fits(const struct atls_http_answer *answer, const struct atls_body_codec *codec)
 {
-	int encoding = atls_encoding_by_type(answer->content_type);
-	if (encoding < 0)
-		return false;
-	if (atls_body_codec((enum atls_encoding)encoding) == codec)
+	if (atls_body_type_is(answer->content_type, codec->content_type))
 		return true;
-	return codec->session_in_body && encoding == ATLS_ATLS &&
+	return codec->session_in_body && atls_encoding_by_type(answer->content_type) == ATLS_ATLS &&
 	       atls_body_is_json(answer->body, answer->len);
 }
 
@@ -103,6 +101,11 @@ enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 		atls_error_set(err, ATLS_E_PROTOCOL,
 			"HTTP: status %ld: what answers there does not take bodies of type %s",
 			status, codec->content_type);
+		if (status == 415 && answer->accept[0])
+			atls_error_hint(err,
+				"it takes %s; --raw TYPE has to be the same on both sides, or on "
+				"neither",
+				answer->accept);
 		return ATLS_ANSWER_OTHER_ENCODING;
 	case 403:
 	case 404:

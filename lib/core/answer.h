@@ -11,6 +11,7 @@
 struct atls_http_answer {
 	long status; /* 0: no answer, see error */
 	char content_type[ATLS_TYPE_TEXT];
+	char accept[ATLS_TYPE_TEXT]; /* with 415: the types that would do, or "" */
 	char stream[ATLS_DICT_TEXT]; /* the header ATLS-Stream, or "" */
 	bool has_stream;
 	bool sent;    /* the request went out, or a part of it */

@@ -1,5 +1,6 @@
 #include "atls.h"
 
+#include "core/body.h"
 #include "core/body_binary.h"
 #include "core/body_json.h"
 
@@ -55,7 +56,7 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-static bool is_type(const char *value, const char *type)
+bool atls_body_type_is(const char *value, const char *type)
 {
 	value += strspn(value, " \t");
 	for (; *type; value++, type++)
@@ -68,7 +69,7 @@ static bool is_type(const char *value, const char *type)
 int atls_encoding_by_type(const char *content_type)
 {
 	for (int i = 0; content_type && i < ATLS_ENCODINGS; i++)
-		if (is_type(content_type, codecs[i].content_type))
+		if (atls_body_type_is(content_type, codecs[i].content_type))
 			return i;
 	return -1;
 }

@@ -1,6 +1,7 @@
 #include "core/engine_impl.h"
 
 #include "core/err.h"
+#include "core/raw.h"
 #include "core/tls_cause.h"
 
 /* A record's plaintext (RFC 8446 section 5.1) and the most that any suite adds to it on the wire:
@@ -192,14 +193,8 @@ static bool read_again(struct atls_engine *engine, ssize_t rc, size_t before)
 	}
 }
 
-ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap)
+static ssize_t tls_read(struct atls_engine *engine, void *data, size_t cap)
 {
-	if (failed(engine))
-		return engine->error.code;
-	if (engine->peer_closed)
-		return 0;
-	if (!engine->established || engine->drained || cap == 0)
-		return ATLS_E_AGAIN;
 	ssize_t rc;
 	size_t before;
 	do {
@@ -224,6 +219,23 @@ ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap)
 	return fail_with_alert(engine, (int)rc);
 }
 
+ssize_t atls_engine_read(struct atls_engine *engine, void *data, size_t cap)
+{
+	if (failed(engine))
+		return engine->error.code;
+	if (engine->peer_closed)
+		return 0;
+	if (!engine->established || engine->drained || cap == 0)
+		return ATLS_E_AGAIN;
+	return engine->tls ? tls_read(engine, data, cap) : atls_raw_read(engine, data, cap);
+}
+
+static ssize_t tls_write(struct atls_engine *engine, const uint8_t *bytes, size_t len)
+{
+	ssize_t rc = gnutls_record_send(engine->tls, bytes, len);
+	return rc < 0 ? atls_engine_fail(engine, (int)rc) : rc;
+}
+
 ssize_t atls_engine_write(struct atls_engine *engine, const void *data, size_t len)
 {
 	if (failed(engine))
@@ -234,9 +246,10 @@ ssize_t atls_engine_write(struct atls_engine *engine, const void *data, size_t l
 	size_t done = 0;
 	while (done < len && can_write(engine)) {
 		size_t piece = len - done < RECORD_PLAIN_MAX ? len - done : RECORD_PLAIN_MAX;
-		ssize_t rc = gnutls_record_send(engine->tls, bytes + done, piece);
+		ssize_t rc = engine->tls ? tls_write(engine, bytes + done, piece)
+					 : atls_raw_write(engine, bytes + done, piece);
 		if (rc < 0)
-			return atls_engine_fail(engine, (int)rc);
+			return rc;
 		done += (size_t)rc;
 	}
 	return done || len == 0 ? (ssize_t)done : ATLS_E_AGAIN;
@@ -249,7 +262,7 @@ int atls_engine_close(struct atls_engine *engine)
 	if (!engine->established)
 		return ATLS_E_AGAIN;
 	size_t before = engine->out.len;
-	int rc = gnutls_bye(engine->tls, GNUTLS_SHUT_WR);
+	int rc = engine->tls ? gnutls_bye(engine->tls, GNUTLS_SHUT_WR) : 0;
 	if (rc < 0)
 		return atls_engine_fail(engine, rc);
 	engine->closed = true;
@@ -267,7 +280,7 @@ void atls_engine_abort(
 {
 	if (failed(engine))
 		return;
-	if (!engine->closed)
+	if (engine->tls && !engine->closed)
 		gnutls_alert_send(engine->tls, GNUTLS_AL_FATAL, alert);
 	engine->error = *err;
 }

@@ -1,5 +1,5 @@
-/* The engine's inside, for engine.c (what it does), engine_new.c (how it is set up) and course.c.
- */
+/* The engine's inside, for engine.c (what it does), engine_new.c (how it is set up), raw.c (what is
+ * other without TLS) and course.c. */
 #ifndef ATLS_CORE_ENGINE_IMPL_H
 #define ATLS_CORE_ENGINE_IMPL_H
 
@@ -8,7 +8,7 @@
 #include "core/buf.h"
 
 struct atls_engine {
-	gnutls_session_t tls;
+	gnutls_session_t tls; /* null: there is no TLS, see raw.h */
 	struct atls_buf in;
 	struct atls_buf out;
 	size_t output_max;
@@ -21,7 +21,8 @@ struct atls_engine {
 	size_t close_len; /* of that: the last of the output */
 	bool peer_closed; /* theirs was read */
 	bool input_ended;
-	bool drained; /* the last read met the end of the input: nothing more without bytes */
+	bool input_aborted; /* without TLS: and there should be more */
+	bool drained;       /* the last read met the end of the input: nothing more without bytes */
 	unsigned idle_records;
 	size_t idle_bytes; /* taken by GnuTLS since the last data, or in this handshake */
 	struct atls_error error;

@@ -36,6 +36,7 @@ struct atls_stream_limits {
 	int64_t resume_ms;     /* longest time without a valid answer before giving up */
 	uint32_t seed;         /* for jitter: not the same in all clients; no secret */
 	char id[ATLS_STREAM_ID + 1]; /* 128 random bits, never used before */
+	bool silent; /* begin although nothing is to be said yet: the server may speak first */
 };
 
 /* One request that is to be made. */
@@ -60,9 +61,11 @@ void atls_stream_client_free(struct atls_stream_client *client);
 
 /* How many more bytes can be made use of now. */
 size_t atls_stream_client_room(const struct atls_stream_client *client);
-/* Adds bytes to what is to be said, or ends it. 0 or ATLS_E_MEMORY. */
+/* Adds bytes to what is to be said, or ends it: in order, or although there should be more. 0 or
+ * ATLS_E_MEMORY. */
 int atls_stream_client_say(struct atls_stream_client *client, const void *bytes, size_t len);
 void atls_stream_client_end(struct atls_stream_client *client);
+void atls_stream_client_abort(struct atls_stream_client *client);
 
 enum atls_stream_step atls_stream_client_next(
 	struct atls_stream_client *client, int64_t now, struct atls_stream_post *post, int64_t *at);
@@ -99,8 +102,9 @@ struct atls_stream_facts {
 	bool open;      /* a valid answer came */
 	bool in_body;   /* dictionaries have to travel in bodies: headers are stripped */
 	bool fin_acked; /* all that was said, and its end, is acknowledged */
-	bool complete;  /* all that the other end says is here */
-	bool delivered; /* the server: all that was said, if not its end, is acknowledged */
+	bool complete;  /* all that the other end says is here... */
+	bool aborted;   /* ...and it says that this is not all */
+	bool delivered; /* all that was said, if not an end in order, is acknowledged */
 	bool gone;      /* the server: both are so, and only a tombstone is left */
 	uint64_t said, sent, acked, received; /* bytes */
 	unsigned inflight;                    /* requests at once, now */
@@ -142,6 +146,7 @@ void atls_stream_server_free(struct atls_stream_server *server);
 size_t atls_stream_server_room(const struct atls_stream_server *server);
 int atls_stream_server_say(struct atls_stream_server *server, const void *bytes, size_t len);
 void atls_stream_server_end(struct atls_stream_server *server);
+void atls_stream_server_abort(struct atls_stream_server *server);
 
 /*
  * A request of this session came. 0: it will be answered by atls_stream_server_next(); take what

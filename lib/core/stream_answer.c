@@ -257,6 +257,8 @@ int atls_stream_client_answered(struct atls_stream_client *client, unsigned numb
 		rc = atls_recv_put(recv, dict->down, bytes, len, dict->has & ATLS_DICT_FIN, err);
 	if (rc == ATLS_E_LIMIT)
 		return ATLS_E_PROTOCOL;
+	if (!rc)
+		atls_recv_end(recv, dict->has);
 	if (rc && rc != ATLS_E_AGAIN)
 		return rc;
 	if (rc == ATLS_E_AGAIN) {
@@ -287,6 +289,8 @@ struct atls_stream_facts atls_stream_client_facts(const struct atls_stream_clien
 		.in_body = client->in_body,
 		.fin_acked = client->send.fin_acked,
 		.complete = atls_recv_complete(&client->recv),
+		.aborted = client->recv.aborted,
+		.delivered = atls_send_delivered(&client->send),
 		.said = client->send.end,
 		.sent = client->send.top,
 		.acked = client->send.acked,

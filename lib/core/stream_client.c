@@ -56,6 +56,11 @@ void atls_stream_client_end(struct atls_stream_client *client)
 	atls_send_end(&client->send);
 }
 
+void atls_stream_client_abort(struct atls_stream_client *client)
+{
+	atls_send_abort(&client->send);
+}
+
 size_t atls_stream_client_take(struct atls_stream_client *client, const uint8_t **bytes)
 {
 	return atls_recv_take(&client->recv, bytes);
@@ -129,7 +134,7 @@ static enum atls_stream_step post(struct atls_stream_client *client, int64_t now
 	post->slot = i;
 	post->dict = (struct atls_stream_dict){
 		.has = ATLS_DICT_REQUEST | (poll ? ATLS_DICT_POLL : 0u) |
-		       (fin ? ATLS_DICT_FIN : 0u),
+		       (fin ? atls_send_end_bits(&client->send) : 0u),
 		.gen = client->gen,
 		.up = up,
 		.ack = atls_recv_ack(&client->recv),
@@ -243,7 +248,7 @@ static enum atls_stream_step opening(
 	struct atls_stream_client *client, int64_t now, struct atls_stream_post *out)
 {
 	struct atls_send *send = &client->send;
-	if (client->used || (send->end == 0 && !send->ended))
+	if (client->used || (send->end == 0 && !send->ended && !client->limits.silent))
 		return ATLS_STREAM_WAIT;
 	bool fin;
 	uint64_t max = send->max;

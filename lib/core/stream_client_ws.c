@@ -17,7 +17,7 @@ static void fill_dict(struct atls_stream_client *client, bool fin, struct atls_s
 {
 	client->told_max = atls_recv_promise(&client->recv, client->unread);
 	*dict = (struct atls_stream_dict){
-		.has = ATLS_DICT_REQUEST | (fin ? ATLS_DICT_FIN : 0u),
+		.has = ATLS_DICT_REQUEST | (fin ? atls_send_end_bits(&client->send) : 0u),
 		.gen = client->offering ? client->offered : client->gen,
 		.up = client->send.next,
 		.ack = atls_recv_ack(&client->recv),

@@ -42,9 +42,13 @@ static const struct key {
 	{"inflight", ATLS_DICT_INFLIGHT, offsetof(struct atls_stream_dict, inflight)},
 	{"keep", ATLS_DICT_KEEP, offsetof(struct atls_stream_dict, keep)},
 	{"fin", ATLS_DICT_FIN, 0},
+	{"abort", ATLS_DICT_ABORT, 0},
 };
 
 #define KEYS (sizeof keys / sizeof keys[0])
+
+/* Those that are true or false. */
+#define FLAGS (ATLS_DICT_FIN | ATLS_DICT_ABORT)
 
 /* ---- Reading, RFC 8941 section 4.2 ---- */
 
@@ -253,9 +257,9 @@ static int keep(const struct reader *r, struct atls_stream_dict *dict, const str
 	const struct value *value)
 {
 	char *field = (char *)dict + key->offset;
-	enum item wanted = key->bit == ATLS_DICT_ID    ? ITEM_STRING
-			   : key->bit == ATLS_DICT_FIN ? ITEM_BOOLEAN
-						       : ITEM_INTEGER;
+	enum item wanted = key->bit == ATLS_DICT_ID ? ITEM_STRING
+			   : key->bit & FLAGS       ? ITEM_BOOLEAN
+						    : ITEM_INTEGER;
 	if (value->list || value->item != wanted || (wanted == ITEM_STRING && !is_id(value)) ||
 		(value->negative && value->number))
 		return wrong(r, "a known key's value is of the wrong kind");
@@ -266,7 +270,7 @@ static int keep(const struct reader *r, struct atls_stream_dict *dict, const str
 	} else if (wanted == ITEM_INTEGER) {
 		memcpy(field, &value->number, sizeof value->number);
 	} else if (value->number == 0) {
-		dict->has &= ~(unsigned)ATLS_DICT_FIN;
+		dict->has &= ~key->bit;
 	}
 	return ATLS_OK;
 }
@@ -362,7 +366,7 @@ size_t atls_stream_dict_write(const struct atls_stream_dict *dict, char text[ATL
 		add(&at, end, "%s%s", at == text ? "" : ", ", keys[i].name);
 		if (keys[i].bit == ATLS_DICT_ID)
 			add(&at, end, "=\"%s\"", field);
-		else if (keys[i].bit != ATLS_DICT_FIN)
+		else if (!(keys[i].bit & FLAGS))
 			add(&at, end, "=%llu", (unsigned long long)number);
 	}
 	return (size_t)(at - text);

@@ -28,6 +28,7 @@ enum {
 	ATLS_DICT_INFLIGHT = 1 << 7,
 	ATLS_DICT_KEEP = 1 << 8,
 	ATLS_DICT_FIN = 1 << 9,
+	ATLS_DICT_ABORT = 1 << 10, /* beside fin */
 };
 
 /* What every request, and every answer, must have. */
@@ -37,7 +38,7 @@ enum {
 	(ATLS_DICT_DOWN | ATLS_DICT_ACK | ATLS_DICT_MAX | ATLS_DICT_INFLIGHT | ATLS_DICT_KEEP)
 
 struct atls_stream_dict {
-	unsigned has; /* the keys that are there; fin is there if it is true */
+	unsigned has; /* the keys that are there; fin and abort are there if they are true */
 	char id[ATLS_STREAM_ID + 1];
 	uint64_t gen, up, down, ack, max; /* 0 to 999999999999999 */
 	uint64_t poll, inflight, keep;    /* seconds, a count, seconds */

@@ -1,6 +1,7 @@
 #include "core/stream_recv.h"
 
 #include "core/err.h"
+#include "core/stream_dict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,12 @@ int atls_recv_put(struct atls_recv *recv, uint64_t position, const void *data, s
 	for (const struct atls_stored *s = recv->first; s && s->position == recv->next; s = s->next)
 		recv->next = end_of(s);
 	return ATLS_OK;
+}
+
+void atls_recv_end(struct atls_recv *recv, unsigned has)
+{
+	if ((has & ATLS_DICT_FIN) && (has & ATLS_DICT_ABORT))
+		recv->aborted = true;
 }
 
 size_t atls_recv_take(struct atls_recv *recv, const uint8_t **bytes)

@@ -13,6 +13,7 @@ struct atls_recv {
 	uint64_t taken; /* and all before this was given to the owner */
 	uint64_t fin;   /* where it ends, if has_fin */
 	bool has_fin;
+	bool aborted; /* the end is none: not all was said */
 	uint64_t max; /* promised to the other end */
 	size_t window, window_max;
 	unsigned ranges_max;       /* ahead of a gap */
@@ -36,6 +37,9 @@ void atls_recv_free(struct atls_recv *recv);
  */
 int atls_recv_put(struct atls_recv *recv, uint64_t position, const void *bytes, size_t len,
 	bool fin, struct atls_error *err);
+
+/* What the end was, of which the dictionary with these keys told. */
+void atls_recv_end(struct atls_recv *recv, unsigned has);
 
 /* The next bytes in order, each once, valid until the next call; 0: no more for now. */
 size_t atls_recv_take(struct atls_recv *recv, const uint8_t **bytes);

@@ -1,6 +1,7 @@
 #include "core/stream_send.h"
 
 #include "core/err.h"
+#include "core/stream_dict.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,22 @@ size_t atls_send_room(const struct atls_send *send, size_t unsent_max)
 void atls_send_end(struct atls_send *send)
 {
 	send->ended = true;
+}
+
+void atls_send_abort(struct atls_send *send)
+{
+	send->aborted = send->aborted || !send->ended;
+	send->ended = true;
+}
+
+unsigned atls_send_end_bits(const struct atls_send *send)
+{
+	return ATLS_DICT_FIN | (send->aborted ? ATLS_DICT_ABORT : 0u);
+}
+
+bool atls_send_delivered(const struct atls_send *send)
+{
+	return send->ended && send->acked == send->end && (!send->aborted || send->fin_acked);
 }
 
 static void drop_acked(struct atls_send *send)

@@ -36,6 +36,7 @@ struct atls_send {
 	uint64_t end;    /* one past the last byte that there is */
 	uint64_t max;    /* credit: one past the last byte that may be sent */
 	bool ended;      /* there will be no more bytes */
+	bool aborted;    /* although there should be */
 	bool fin_sent, fin_ever, fin_acked;
 };
 
@@ -52,8 +53,15 @@ size_t atls_send_room(const struct atls_send *send, size_t unsent_max);
 /* Appends a copy. 0 or ATLS_E_MEMORY; to heed the room is the caller's. */
 int atls_send_append(struct atls_send *send, const void *bytes, size_t len);
 
-/* No more will be appended. */
+/* No more will be appended; aborted: although not all was said. */
 void atls_send_end(struct atls_send *send);
+void atls_send_abort(struct atls_send *send);
+
+/* What a dictionary has to say of the end where it says it: fin, with or without abort. */
+unsigned atls_send_end_bits(const struct atls_send *send);
+
+/* Whether the other end has all that was said. An end that is none is a part of that. */
+bool atls_send_delivered(const struct atls_send *send);
 
 /* The other end has this and grants that; older news does no harm. ATLS_E_PROTOCOL if it
  * acknowledges what was never sent. */

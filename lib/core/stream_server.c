@@ -44,6 +44,11 @@ void atls_stream_server_end(struct atls_stream_server *server)
 	atls_send_end(&server->send);
 }
 
+void atls_stream_server_abort(struct atls_stream_server *server)
+{
+	atls_send_abort(&server->send);
+}
+
 size_t atls_stream_server_take(struct atls_stream_server *server, const uint8_t **bytes)
 {
 	return atls_recv_take(&server->recv, bytes);
@@ -156,6 +161,7 @@ int atls_stream_server_request(struct atls_stream_server *server, void *request,
 			&server->recv, dict->up, bytes, len, dict->has & ATLS_DICT_FIN, err);
 	if (rc)
 		return rc == ATLS_E_AGAIN ? ATLS_E_LIMIT : rc;
+	atls_recv_end(&server->recv, dict->has);
 	server->exchanges++;
 	size_bodies(server);
 	if (is_done(server))
@@ -248,7 +254,7 @@ bool atls_stream_server_next(struct atls_stream_server *server, int64_t now,
 		server->timed_at = now;
 	}
 	if (fin)
-		answer->dict.has |= ATLS_DICT_FIN;
+		answer->dict.has |= atls_send_end_bits(send);
 	return true;
 }
 
@@ -258,7 +264,8 @@ struct atls_stream_facts atls_stream_server_facts(const struct atls_stream_serve
 		.open = server->exchanges > 0,
 		.fin_acked = server->send.fin_acked,
 		.complete = atls_recv_complete(&server->recv),
-		.delivered = server->send.ended && server->send.acked == server->send.end,
+		.aborted = server->recv.aborted,
+		.delivered = atls_send_delivered(&server->send),
 		.gone = is_done(server),
 		.said = server->send.end,
 		.sent = server->send.top,

@@ -57,7 +57,7 @@ bool atls_stream_server_ws_next(
 		return false;
 	if (!words->text)
 		return true;
-	unsigned fin = words->dict.has & ATLS_DICT_FIN;
+	unsigned fin = words->dict.has & ATLS_DICT_FIN ? atls_send_end_bits(&server->send) : 0u;
 	atls_stream_server_dict(server, &words->dict);
 	words->dict.has |= fin;
 	atls_attachment_told(&server->ws, &words->dict, words->dict.down);

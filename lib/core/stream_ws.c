@@ -31,6 +31,8 @@ int atls_attachment_text(struct atls_attachment *ws, struct atls_send *send, str
 		rc = atls_send_acked(send, dict->ack, dict->max, err);
 	if (!rc && (dict->has & ATLS_DICT_FIN))
 		rc = atls_recv_put(recv, from, NULL, 0, true, err);
+	if (!rc)
+		atls_recv_end(recv, dict->has);
 	return rc;
 }
 

@@ -17,6 +17,11 @@ struct field {
 	size_t name_len, value_len;
 };
 
+/* What an answer has to name. */
+struct expected {
+	const char *accept, *protocol;
+};
+
 /* What matters of an answer's fields. */
 struct answer {
 	bool upgrade, connection, accept, protocol, extensions;
@@ -81,7 +86,8 @@ static bool is_key(const char *key)
 	return atls_base64_decode(copy, ATLS_WS_KEY - 1) == (ssize_t)KEY_BYTES;
 }
 
-unsigned atls_ws_judge_request(const struct atls_ws_request *request, struct atls_error *err)
+unsigned atls_ws_judge_request(
+	const struct atls_ws_request *request, const char *protocol, struct atls_error *err)
 {
 	const char *wrong = NULL;
 	if (!names(request->upgrade, "websocket") || !names(request->connection, "upgrade")) {
@@ -95,7 +101,7 @@ unsigned atls_ws_judge_request(const struct atls_ws_request *request, struct atl
 	}
 	if (!is_key(request->key))
 		wrong = "Sec-WebSocket-Key";
-	else if (!names(request->protocol, ATLS_WS_PROTOCOL))
+	else if (!names(request->protocol, protocol))
 		wrong = "Sec-WebSocket-Protocol";
 	if (!wrong)
 		return 101;
@@ -158,16 +164,16 @@ static bool has_value(const struct field *field, const char *value)
 	       memcmp(field->value, value, field->value_len) == 0;
 }
 
-static void note(struct answer *answer, const struct field *field, const char *accept)
+static void note(struct answer *answer, const struct field *field, const struct expected *expected)
 {
 	if (is_called(field, "Upgrade"))
 		answer->upgrade = has_token(field->value, field->value_len, "websocket");
 	else if (is_called(field, "Connection"))
 		answer->connection |= has_token(field->value, field->value_len, "upgrade");
 	else if (is_called(field, "Sec-WebSocket-Accept"))
-		answer->accept = has_value(field, accept);
+		answer->accept = has_value(field, expected->accept);
 	else if (is_called(field, "Sec-WebSocket-Protocol"))
-		answer->protocol = has_value(field, ATLS_WS_PROTOCOL);
+		answer->protocol = has_value(field, expected->protocol);
 	else if (is_called(field, "Sec-WebSocket-Extensions"))
 		answer->extensions = true;
 }
@@ -190,7 +196,7 @@ static int judge(const struct answer *answer, struct atls_error *err)
 }
 
 /* The fields up to the empty line; ATLS_E_AGAIN if that has not come. */
-static int read_fields(const char *head, size_t len, size_t *at, const char *accept,
+static int read_fields(const char *head, size_t len, size_t *at, const struct expected *expected,
 	struct answer *answer, struct atls_error *err)
 {
 	const char *line;
@@ -200,14 +206,14 @@ static int read_fields(const char *head, size_t len, size_t *at, const char *acc
 		if (!read_field(line, line_len, &field))
 			return atls_error_set(err, ATLS_E_PROTOCOL,
 				"protocol: WebSocket: a malformed header in the answer");
-		note(answer, &field, accept);
+		note(answer, &field, expected);
 	}
 	return line ? ATLS_OK : ATLS_E_AGAIN;
 }
 
 /* One head, interim or not, from *at on. */
-static int read_head(const char *head, size_t len, size_t *at, const char *accept, unsigned *status,
-	struct atls_error *err)
+static int read_head(const char *head, size_t len, size_t *at, const struct expected *expected,
+	unsigned *status, struct atls_error *err)
 {
 	struct answer answer = {0};
 	size_t line_len;
@@ -221,21 +227,22 @@ static int read_head(const char *head, size_t len, size_t *at, const char *accep
 	if (*status >= 200)
 		return atls_error_set(err, ATLS_E_NETWORK,
 			"HTTP: the upgrade to a WebSocket was refused with status %u", *status);
-	int rc = read_fields(head, len, at, accept, &answer, err);
+	int rc = read_fields(head, len, at, expected, &answer, err);
 	return rc || *status != 101 ? rc : judge(&answer, err);
 }
 
-ssize_t atls_ws_read_answer(
-	const char *head, size_t len, const char *key, unsigned *status, struct atls_error *err)
+ssize_t atls_ws_read_answer(const char *head, size_t len, const char *key, const char *protocol,
+	unsigned *status, struct atls_error *err)
 {
 	char accept[ATLS_WS_ACCEPT];
+	const struct expected expected = {accept, protocol};
 	size_t at = 0;
 	int rc = ATLS_OK;
 	*status = 0;
 	if (atls_ws_accept(key, accept))
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a WebSocket");
 	while (!rc && *status != 101)
-		rc = read_head(head, len, &at, accept, status, err);
+		rc = read_head(head, len, &at, &expected, status, err);
 	if (rc == ATLS_E_AGAIN && len >= ATLS_WS_HEAD_MAX)
 		return atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: WebSocket: the answer's head is longer than %u bytes",

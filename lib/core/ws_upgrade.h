@@ -5,7 +5,7 @@
 
 #include "atls.h"
 
-#define ATLS_WS_PROTOCOL "atls" /* Sec-WebSocket-Protocol */
+#define ATLS_WS_PROTOCOL "atls" /* Sec-WebSocket-Protocol of sessions with the inner TLS */
 #define ATLS_WS_VERSION  "13"
 
 #define ATLS_WS_KEY      25u         /* with its NUL */
@@ -23,17 +23,19 @@ struct atls_ws_request {
 	const char *upgrade, *connection, *version, *key, *protocol;
 };
 
-/* Whether a GET asks for this WebSocket: the status to answer, 101; 426 when it asks for none, or
- * for another version; 400 when it asks in a wrong way. err says what is wrong. */
-unsigned atls_ws_judge_request(const struct atls_ws_request *request, struct atls_error *err);
+/* Whether a GET asks for a WebSocket of that protocol: the status to answer, 101; 426 when it asks
+ * for none, or for another version; 400 when it asks in a wrong way. err says what is wrong. */
+unsigned atls_ws_judge_request(
+	const struct atls_ws_request *request, const char *protocol, struct atls_error *err);
 
 /*
- * Reads the answer to a request with key, as far as it is here. Returns the length of its head,
- * behind which the frames begin, when it is the upgrade; ATLS_E_AGAIN when more of it has to come;
- * else a failure with err filled: ATLS_E_NETWORK for an HTTP status that says no, ATLS_E_PROTOCOL
- * for what is no such answer. *status is the HTTP status, 0 as long as there is none.
+ * Reads the answer to a request with key for protocol, as far as it is here. Returns the length of
+ * its head, behind which the frames begin, when it is the upgrade; ATLS_E_AGAIN when more of it has
+ * to come; else a failure with err filled: ATLS_E_NETWORK for an HTTP status that says no,
+ * ATLS_E_PROTOCOL for what is no such answer. *status is the HTTP status, 0 as long as there is
+ * none.
  */
-ssize_t atls_ws_read_answer(
-	const char *head, size_t len, const char *key, unsigned *status, struct atls_error *err);
+ssize_t atls_ws_read_answer(const char *head, size_t len, const char *key, const char *protocol,
+	unsigned *status, struct atls_error *err);
 
 #endif

@@ -15,6 +15,7 @@
 struct atls_http_client {
 	struct atls_curl_loop *loop;
 	struct atls_outers outers;
+	bool one_each; /* the last answer was HTTP/1's: a connection carries a request at a time */
 };
 
 struct atls_http_channel {
@@ -34,6 +35,8 @@ struct atls_http_channel {
 	unsigned long outer; /* the serial of the connection that the last request went by */
 	bool outer_noted;
 	bool connect_to; /* connections may go elsewhere than the URL says */
+	bool secure;     /* outer TLS says which HTTP it is */
+	long version;    /* libcurl's word for that of the last answer, or 0 */
 };
 
 static void fail(struct atls_http_channel *channel, CURLcode rc)
@@ -58,6 +61,20 @@ static void note_outer(struct atls_http_channel *channel)
 	channel->outer = outer ? outer->serial : 0;
 }
 
+static void note_version(struct atls_http_channel *channel)
+{
+	curl_easy_getinfo(channel->easy, CURLINFO_HTTP_VERSION, &channel->version);
+	channel->client->one_each = channel->version < CURL_HTTP_VERSION_2_0;
+}
+
+/* Whether to wait for a connection that is being made, if it may turn out to speak HTTP/2: many
+ * requests share that one. Where HTTP/1 is spoken, and without TLS to tell it at once, nothing is
+ * gained. */
+static bool shares(const struct atls_http_channel *channel)
+{
+	return channel->secure && !channel->client->one_each;
+}
+
 static void finish(void *ctx, CURLcode rc)
 {
 	struct atls_http_channel *channel = ctx;
@@ -69,6 +86,8 @@ static void finish(void *ctx, CURLcode rc)
 	long request_size = 0;
 	curl_easy_getinfo(easy, CURLINFO_REQUEST_SIZE, &request_size);
 	answer->sent = request_size > 0;
+	if (rc == CURLE_OK)
+		note_version(channel);
 	if (rc != CURLE_OK)
 		fail(channel, rc);
 	else if (!channel->head.whole)
@@ -147,6 +166,7 @@ struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 	channel->ctx = ctx;
 	channel->user_headers = config->headers;
 	channel->connect_to = config->connect_to != NULL;
+	channel->secure = strncasecmp(config->url, "https:", 6) == 0;
 	atls_buf_init(&channel->body, ATLS_ANSWER_MAX);
 	CURLcode rc = atls_curl_setup(channel->easy, config);
 	if (rc != CURLE_OK) {
@@ -262,6 +282,7 @@ int atls_http_post(
 	channel->outer_noted = false;
 	atls_buf_consume(&channel->body, channel->body.len);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, channel->headers);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, shares(channel) ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)len);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, len ? body : "");
@@ -291,9 +312,7 @@ unsigned long atls_http_outer(
 
 const char *atls_http_version(const struct atls_http_channel *channel)
 {
-	long version = 0;
-	curl_easy_getinfo(channel->easy, CURLINFO_HTTP_VERSION, &version);
-	switch (version) {
+	switch (channel->version) {
 	case CURL_HTTP_VERSION_1_0:
 		return "1.0";
 	case CURL_HTTP_VERSION_1_1:

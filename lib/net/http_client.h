@@ -23,6 +23,7 @@ struct atls_http_client_config {
 	const char *unix_socket;
 	const char *outer_cacert;
 	const char *outer_pins;
+	const char *ws_protocol;    /* Sec-WebSocket-Protocol; null: ATLS_WS_PROTOCOL */
 	struct curl_slist *headers; /* all kept by reference */
 	struct curl_slist *resolve;
 	struct curl_slist *connect_to;

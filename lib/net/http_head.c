@@ -115,7 +115,7 @@ static int begin_answer(
 	head->status = read_status(line, len);
 	if (!head->cookies_fixed)
 		head->cookies[0] = '\0';
-	answer->content_type[0] = '\0';
+	answer->content_type[0] = answer->accept[0] = '\0';
 	answer->encoded = answer->cookies = answer->has_stream = false;
 	answer->retry_after_s = 0;
 	if (head->status == SWITCHING)
@@ -149,7 +149,7 @@ int atls_http_head_line(
 	} else if (header_value(line, len, "Retry-After", value, sizeof value)) {
 		long wait = strtol(value, NULL, 10);
 		answer->retry_after_s = wait < RETRY_AFTER_MAX ? wait : RETRY_AFTER_MAX;
-	} else {
+	} else if (!header_value(line, len, "Accept", answer->accept, sizeof answer->accept)) {
 		(void)header_value(line, len, "Content-Type", answer->content_type,
 			sizeof answer->content_type);
 	}

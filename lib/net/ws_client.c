@@ -23,6 +23,7 @@ struct atls_ws_client {
 	char detail[CURL_ERROR_SIZE];
 	bool connect_to, added;
 	char key[ATLS_WS_KEY];
+	const char *protocol;
 	struct atls_buf request, head;
 	struct event *io, *timer;
 	struct atls_ws_link *link;
@@ -141,8 +142,9 @@ static int make_request(struct atls_ws_client *client, const char *url, const ch
 	if (!rc)
 		rc = add(buf, "Upgrade: websocket\r\nConnection: Upgrade\r\n"
 			      "Sec-WebSocket-Version: " ATLS_WS_VERSION "\r\n"
-			      "Sec-WebSocket-Protocol: " ATLS_WS_PROTOCOL "\r\n"
 			      "Cache-Control: no-store, no-transform\r\n");
+	if (!rc)
+		rc = add_line(buf, "Sec-WebSocket-Protocol: ", client->protocol);
 	if (!rc)
 		rc = atls_ws_key(client->key);
 	if (!rc)
@@ -210,7 +212,7 @@ static bool read_head(struct atls_ws_client *client)
 	}
 	atls_buf_commit(&client->head, (size_t)len);
 	ssize_t head = atls_ws_read_answer((const char *)atls_buf_bytes(&client->head),
-		client->head.len, client->key, &status, &err);
+		client->head.len, client->key, client->protocol, &status, &err);
 	if (head == ATLS_E_AGAIN)
 		return true;
 	if (head > 0)
@@ -314,6 +316,7 @@ struct atls_ws_client *atls_ws_client_new(struct atls_http_client *http, struct 
 	client->base = base;
 	client->job = (struct atls_curl_job){.done = connected, .ctx = client, .stays = true};
 	client->connect_to = config->connect_to != NULL;
+	client->protocol = config->ws_protocol ? config->ws_protocol : ATLS_WS_PROTOCOL;
 	client->events = *events;
 	client->ctx = ctx;
 	atls_buf_init(&client->request, REQUEST_MAX);

@@ -193,6 +193,7 @@ static size_t read_head(
 	need(strlen(head->cookies) < ATLS_COOKIE_MAX);
 	need(!before.cookies_fixed || strcmp(before.cookies, head->cookies) == 0);
 	need(strlen(answer->content_type) < ATLS_TYPE_TEXT);
+	need(strlen(answer->accept) < ATLS_TYPE_TEXT);
 	return at;
 }
 

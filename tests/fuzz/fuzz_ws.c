@@ -33,8 +33,8 @@ static void upgrade(const uint8_t *data, size_t size)
 {
 	struct atls_error err = {0};
 	unsigned status = 0;
-	ssize_t rc = atls_ws_read_answer(
-		(const char *)data, size, "dGhlIHNhbXBsZSBub25jZQ==", &status, &err);
+	ssize_t rc = atls_ws_read_answer((const char *)data, size,
+		"dGhlIHNhbXBsZSBub25jZQ==", ATLS_WS_PROTOCOL, &status, &err);
 	need(rc > 0 || rc == ATLS_E_AGAIN || err.code == rc);
 	need(rc <= (ssize_t)size && (rc <= 0 || status == 101));
 }

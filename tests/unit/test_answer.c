@@ -114,6 +114,16 @@ static void hints_are_where_there_is_a_next_thing(void)
 	}
 }
 
+static void what_would_be_taken_is_told(void)
+{
+	struct atls_http_answer answer = {.status = 415, .accept = "application/ssh+octet-stream"};
+	struct atls_body body;
+	struct atls_error err = {0};
+	eq_int(atls_answer_judge(&answer, atls_body_codec(ATLS_ATLS), true, &body, &err),
+		ATLS_ANSWER_OTHER_ENCODING);
+	ok(strstr(err.hint, "application/ssh+octet-stream; --raw TYPE") != NULL);
+}
+
 static void only_the_own_type_is_taken(void)
 {
 	static const char named[] = "{\"session\": \"S\"}";
@@ -150,6 +160,7 @@ int main(void)
 {
 	run(every_status_has_its_verdict);
 	run(hints_are_where_there_is_a_next_thing);
+	run(what_would_be_taken_is_told);
 	run(only_the_own_type_is_taken);
 	return tap_done();
 }

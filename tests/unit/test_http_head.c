@@ -47,12 +47,14 @@ static void names_and_values_are_read(void)
 	eq_int(feed(&fed,
 		       "HTTP/1.1 200 OK\r\nCONTENT-type: \t application/atls \r\nset-cookie:a=b; "
 		       "Path=/\r\nSet-Cookie: nothing\r\nSet-Cookie: c=d\r\nRetry-After: 7\r\n"
-		       "Content-Length: 12\r\nContent-Encoding: IDENTITY\r\n"),
+		       "Content-Length: 12\r\nContent-Encoding: IDENTITY\r\n"
+		       "Accept: application/x\r\nAccepts: no\r\n"),
 		ATLS_OK);
 	ok(!fed.head.whole);
 	eq_int(feed(&fed, "\r\n"), ATLS_OK);
 	ok(fed.head.whole && fed.answer.cookies && !fed.answer.encoded);
 	eq_str(fed.answer.content_type, "application/atls");
+	eq_str(fed.answer.accept, "application/x");
 	eq_str(fed.head.cookies, "a=b; c=d");
 	eq_int(fed.answer.retry_after_s, 7);
 	eq_int(fed.head.length, 12);
@@ -87,7 +89,8 @@ static void interim_heads_and_trailers_do_not_count(void)
 {
 	struct fed fed = begin();
 	eq_int(feed(&fed, "HTTP/1.1 103 Early\r\nSet-Cookie: a=b\r\nContent-Type: text/html\r\n"
-			  "Content-Encoding: gzip\r\nContent-Length: 5\r\nRetry-After: 9\r\n\r\n"
+			  "Content-Encoding: gzip\r\nContent-Length: 5\r\nRetry-After: 9\r\n"
+			  "Accept: text/html\r\n\r\n"
 			  "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
 			  "Set-Cookie: c=d\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\n"
 			  "Content-Length: 7\r\nRetry-After: 9\r\n\r\n"),
@@ -95,6 +98,7 @@ static void interim_heads_and_trailers_do_not_count(void)
 	ok(fed.head.whole && !fed.answer.cookies && !fed.answer.encoded);
 	eq_str(fed.head.cookies, "");
 	eq_str(fed.answer.content_type, "");
+	eq_str(fed.answer.accept, "");
 	eq_int(fed.answer.retry_after_s, 0);
 	eq_int(fed.head.length, 6);
 }

@@ -317,6 +317,42 @@ static void a_tombstone_repeats_the_numbers(void)
 	atls_stream_server_free(server);
 }
 
+/* An end that is none is a part of what was said: it is delivered when it is acknowledged. */
+static void an_abort_is_repeated_until_it_is_acknowledged(void)
+{
+	struct atls_stream_server *server = server_new();
+	struct atls_stream_dict dict;
+	char text[64], body[BODY + 1];
+	eq_int(request(server, 0, asks(0, 0), "abc", 0), 0);
+	server_takes(server, text);
+	eq_int(atls_stream_server_say(server, "de", 2), 0);
+	atls_stream_server_abort(server);
+	eq_int(answered(server, 0, &dict, body), 0);
+	ok((dict.has & ATLS_DICT_FIN) && (dict.has & ATLS_DICT_ABORT));
+	eq_int(request(server, 1, asks(3, 2), "", 0), 0);
+	ok(!atls_stream_server_facts(server).delivered);
+	eq_int(answered(server, 0, &dict, body), 1);
+	ok((dict.has & ATLS_DICT_FIN) && (dict.has & ATLS_DICT_ABORT));
+	eq_int(request(server, 2, asks(3, 3), "", 0), 0);
+	ok(atls_stream_server_facts(server).delivered);
+	ok(!atls_stream_server_facts(server).aborted);
+	atls_stream_server_free(server);
+}
+
+static void an_end_that_was_said_is_not_taken_back(void)
+{
+	struct atls_stream_server *server = server_new();
+	struct atls_stream_dict dict;
+	char text[64], body[BODY + 1];
+	eq_int(request(server, 0, asks(0, 0), "abc", 0), 0);
+	server_takes(server, text);
+	atls_stream_server_end(server);
+	atls_stream_server_abort(server);
+	eq_int(answered(server, 0, &dict, body), 0);
+	ok((dict.has & ATLS_DICT_FIN) && !(dict.has & ATLS_DICT_ABORT));
+	atls_stream_server_free(server);
+}
+
 /* ---- The client, answered ---- */
 
 static struct atls_stream_post posted;
@@ -371,6 +407,49 @@ static void one_request_opens_a_session_and_is_repeated_as_it_was(void)
 	eq_int(next(client, 200, body), ATLS_STREAM_SEND);
 	eq_str(body, "abc");
 	ok(posted.dict.up == 0 && posted.dict.ack == 0 && posted.dict.gen == 2);
+	atls_stream_client_free(client);
+}
+
+static void a_silent_session_opens_without_a_word(void)
+{
+	struct atls_stream_limits limits = {
+		.window = WINDOW, .body_max = BODY, .inflight = 2, .silent = true};
+	struct atls_stream_client *client = atls_stream_client_new(&limits, 0);
+	char body[2 * BODY + 1];
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	ok(posted.dict.up == 0 && posted.piece.len == 0 && !(posted.dict.has & ATLS_DICT_POLL));
+	eq_int(answer(client, posted.slot, answers(0, 0), "hello", 0), 0);
+	eq_int(atls_stream_client_facts(client).received, 5);
+	atls_stream_client_free(client);
+}
+
+static void an_abort_is_told_and_heard(void)
+{
+	struct atls_stream_client *client = client_open();
+	struct atls_stream_dict dict = with_fin(answers(3, 5));
+	char body[2 * BODY + 1];
+	eq_int(atls_stream_client_say(client, "d", 1), 0);
+	atls_stream_client_abort(client);
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	ok((posted.dict.has & ATLS_DICT_FIN) && (posted.dict.has & ATLS_DICT_ABORT));
+	eq_str(body, "d");
+	dict.has |= ATLS_DICT_ABORT;
+	eq_int(answer(client, posted.slot, dict, "", 0), 0);
+	const struct atls_stream_facts facts = atls_stream_client_facts(client);
+	ok(facts.complete && facts.aborted && facts.fin_acked && facts.delivered);
+	atls_stream_client_free(client);
+}
+
+/* Without an end there is none that could be none. */
+static void an_abort_without_fin_says_nothing(void)
+{
+	struct atls_stream_client *client = client_open();
+	struct atls_stream_dict dict = answers(3, 3);
+	char body[2 * BODY + 1];
+	dict.has |= ATLS_DICT_ABORT;
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	eq_int(answer(client, posted.slot, dict, "", 0), 0);
+	ok(!atls_stream_client_facts(client).aborted);
 	atls_stream_client_free(client);
 }
 
@@ -644,7 +723,12 @@ int main(void)
 	run(a_poll_that_is_behind_does_not_wait);
 	run(credit_that_grew_wakes_a_poll);
 	run(a_tombstone_repeats_the_numbers);
+	run(an_abort_is_repeated_until_it_is_acknowledged);
+	run(an_end_that_was_said_is_not_taken_back);
 	run(one_request_opens_a_session_and_is_repeated_as_it_was);
+	run(a_silent_session_opens_without_a_word);
+	run(an_abort_is_told_and_heard);
+	run(an_abort_without_fin_says_nothing);
 	run(what_a_lost_request_carried_is_sent_again);
 	run(one_request_stays_free_of_polls);
 	run(polls_do_not_hold_up_what_is_said_when_fewer_requests_are_tried);

@@ -43,6 +43,9 @@ static const struct good {
 	{"fin=?0", {0}},
 	{"fin, fin=?0", {0}},
 	{"fin;a", {.has = ATLS_DICT_FIN}},
+	{"fin, abort", {.has = ATLS_DICT_FIN | ATLS_DICT_ABORT}},
+	{"fin, abort=?0", {.has = ATLS_DICT_FIN}},
+	{"abort, fin, fin=?0", {.has = ATLS_DICT_ABORT}},
 	/* what is not known, in every form that a value can have */
 	{"a=1, b=-1.5, c=\"x\\\\\\\"\", d=tok/en:x, e=:aGk=:, f=?0, g, *h=*i", {0}},
 	{"a=(), b=( 1 \"x\";q=1  tok ), c=(1);x=2", {0}},
@@ -100,6 +103,7 @@ static const struct bad {
 	{"up=(1)", "of the wrong kind"},
 	{"max=tok", "of the wrong kind"},
 	{"fin=1", "of the wrong kind"},
+	{"fin, abort=1", "of the wrong kind"},
 	{"fin=(?1)", "of the wrong kind"},
 	{"fin=\"\"", "of the wrong kind"},
 	{"id=" ID, "of the wrong kind"},

@@ -31,6 +31,7 @@ struct end {
 	struct queue queue; /* what is on its way to it */
 	uint64_t said, total, heard;
 	bool wrong;
+	bool aborts; /* it has more to say, and will not */
 };
 
 /* Over all schedules: WebSockets that took over from requests, and those that a loss overtook. */
@@ -104,6 +105,8 @@ static void world_init(struct world *w, uint32_t seed)
 	w->server = atls_stream_server_new(&theirs);
 	w->up.total = dice(w, 4) ? dice(w, 2u << 20) : dice(w, 100);
 	w->down.total = dice(w, 4) ? dice(w, 2u << 20) : dice(w, 100);
+	w->up.aborts = seed % 4 == 1;
+	w->down.aborts = seed % 4 == 2;
 }
 
 static void queue_clear(struct queue *queue)
@@ -145,10 +148,12 @@ static void say(struct world *w, bool client)
 	if (client ? atls_stream_client_say(w->client, bytes, len)
 		   : atls_stream_server_say(w->server, bytes, len))
 		abort();
-	if (end->said == end->total && client)
-		atls_stream_client_end(w->client);
-	else if (end->said == end->total)
-		atls_stream_server_end(w->server);
+	if (end->said < end->total)
+		return;
+	if (client)
+		(end->aborts ? atls_stream_client_abort : atls_stream_client_end)(w->client);
+	else
+		(end->aborts ? atls_stream_server_abort : atls_stream_server_end)(w->server);
 }
 
 static void open_ws(struct world *w)
@@ -302,7 +307,9 @@ static bool schedule(uint32_t seed)
 	while (!rc && steps++ < STEPS_MAX && !over(&w))
 		rc = step(&w);
 	bool good = !rc && over(&w) && !w.up.wrong && !w.down.wrong && w.up.heard == w.up.total &&
-		    w.down.heard == w.down.total;
+		    w.down.heard == w.down.total &&
+		    atls_stream_server_facts(w.server).aborted == w.up.aborts &&
+		    atls_stream_client_facts(w.client).aborted == w.down.aborts;
 	if (!good)
 		TAP_FAIL("seed %u: %d (%s), %u steps, %u cuts, up %llu of %llu, down %llu of %llu",
 			seed, rc, w.err.text, steps, w.cuts, (unsigned long long)w.up.heard,

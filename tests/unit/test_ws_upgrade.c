@@ -28,7 +28,7 @@ static void keys_are_new_each_time(void)
 	eq_int(atls_ws_key(two), 0);
 	ok(strlen(one) == 24 && strcmp(one, two) != 0);
 	const struct atls_ws_request request = {"websocket", "Upgrade", "13", one, "atls"};
-	eq_int(atls_ws_judge_request(&request, NULL), 101);
+	eq_int(atls_ws_judge_request(&request, ATLS_WS_PROTOCOL, NULL), 101);
 }
 
 static void a_request_is_judged(void)
@@ -53,7 +53,7 @@ static void a_request_is_judged(void)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct atls_error err = {0};
-		unsigned status = atls_ws_judge_request(&cases[i].request, &err);
+		unsigned status = atls_ws_judge_request(&cases[i].request, ATLS_WS_PROTOCOL, &err);
 		if (status != cases[i].status)
 			TAP_FAIL("request %zu: %u, expected %u", i, status, cases[i].status);
 		eq_int(err.code, status == 101 ? ATLS_OK : ATLS_E_PROTOCOL);
@@ -71,10 +71,12 @@ static void an_answer_is_taken_when_it_is_whole(void)
 		unsigned status;
 		size_t len = strlen(heads[i]);
 		snprintf(text, sizeof text, "%s\x82\x01x", heads[i]);
-		eq_int(atls_ws_read_answer(text, len + 3, KEY, &status, NULL), len);
+		eq_int(atls_ws_read_answer(text, len + 3, KEY, ATLS_WS_PROTOCOL, &status, NULL),
+			len);
 		eq_int(status, 101);
 		for (size_t cut = 0; cut < len; cut++)
-			eq_int(atls_ws_read_answer(text, cut, KEY, &status, NULL), ATLS_E_AGAIN);
+			eq_int(atls_ws_read_answer(text, cut, KEY, ATLS_WS_PROTOCOL, &status, NULL),
+				ATLS_E_AGAIN);
 	}
 }
 
@@ -113,10 +115,29 @@ static void other_answers_are_refused_with_their_reason(void)
 		struct atls_error err = {0};
 		unsigned status;
 		ssize_t rc = atls_ws_read_answer(
-			cases[i].head, strlen(cases[i].head), KEY, &status, &err);
+			cases[i].head, strlen(cases[i].head), KEY, ATLS_WS_PROTOCOL, &status, &err);
 		if (rc != cases[i].code || !strstr(err.text, cases[i].words))
 			TAP_FAIL("answer %zu: %zd, '%s'", i, rc, err.text);
 	}
+}
+
+/* A protocol of another name, both sides: only that one will do. */
+static void a_protocol_is_the_callers(void)
+{
+	static const char raw[] = "HTTP/1.1 101 x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+				  "Sec-WebSocket-Accept: " ACCEPT
+				  "\r\nSec-WebSocket-Protocol: ssh+octet-stream\r\n\r\n";
+	const struct atls_ws_request request = {
+		"websocket", "Upgrade", "13", KEY, "atls, ssh+octet-stream"};
+	unsigned status;
+	eq_int(atls_ws_judge_request(&request, "ssh+octet-stream", NULL), 101);
+	eq_int(atls_ws_judge_request(&request, "atls", NULL), 101);
+	eq_int(atls_ws_judge_request(&request, "noise+octet-stream", NULL), 400);
+	eq_int(atls_ws_read_answer(raw, strlen(raw), KEY, "ssh+octet-stream", &status, NULL),
+		(ssize_t)strlen(raw));
+	eq_int(atls_ws_read_answer(raw, strlen(raw), KEY, "atls", &status, NULL), ATLS_E_PROTOCOL);
+	eq_int(atls_ws_read_answer(GOOD, strlen(GOOD), KEY, "ssh+octet-stream", &status, NULL),
+		ATLS_E_PROTOCOL);
 }
 
 static void a_head_has_a_limit(void)
@@ -126,8 +147,11 @@ static void a_head_has_a_limit(void)
 	char *head = malloc(ATLS_WS_HEAD_MAX);
 	memset(head, 'a', ATLS_WS_HEAD_MAX);
 	memcpy(head, "HTTP/1.1 101 x\r\nx:", 18);
-	eq_int(atls_ws_read_answer(head, ATLS_WS_HEAD_MAX - 1, KEY, &status, &err), ATLS_E_AGAIN);
-	eq_int(atls_ws_read_answer(head, ATLS_WS_HEAD_MAX, KEY, &status, &err), ATLS_E_PROTOCOL);
+	eq_int(atls_ws_read_answer(
+		       head, ATLS_WS_HEAD_MAX - 1, KEY, ATLS_WS_PROTOCOL, &status, &err),
+		ATLS_E_AGAIN);
+	eq_int(atls_ws_read_answer(head, ATLS_WS_HEAD_MAX, KEY, ATLS_WS_PROTOCOL, &status, &err),
+		ATLS_E_PROTOCOL);
 	ok(strstr(err.text, "longer than") != NULL);
 	free(head);
 }
@@ -139,6 +163,7 @@ int main(void)
 	run(a_request_is_judged);
 	run(an_answer_is_taken_when_it_is_whole);
 	run(other_answers_are_refused_with_their_reason);
+	run(a_protocol_is_the_callers);
 	run(a_head_has_a_limit);
 	return tap_done();
 }
