@@ -247,6 +247,16 @@ posts() { # FIELD
     [[ $(posts 2) == HTTP/1.1 ]] && (($(posts 1 | wc -l) > 1))
 }
 
+stand_still() { kill -USR1 "$(pid_of relay)" && wait_log relay 'connections stand still'; }
+
+@test "a connection of HTTP/2 that stands still for good is given up, and another one made" {
+    start_service echo
+    front nginx
+    start_tool RELAY_PORT relay "$PYTHON" tests/lib/tcp_cuts.py --to "$FRONT_PORT" --cuts 0
+    carries stream stand_still "https://127.0.0.1:$RELAY_PORT"
+    jq -e '.ok and .http_version == "2" and .path.requests_lost > 0' "$DIR/report"
+}
+
 _front_nginx_1() {
     _front_nginx "$@"
     sed -i 's/ http2;/;/' "$DIR/nginx.conf"

@@ -5,6 +5,7 @@
 #include "net/curl_error.h"
 #include "net/curl_loop.h"
 #include "net/curl_setup.h"
+#include "net/curl_sockets.h"
 #include "net/http_head.h"
 #include "net/outer.h"
 
@@ -12,9 +13,13 @@
 #include <string.h>
 #include <strings.h>
 
+/* libcurl looks at the clock once a second. */
+#define SLACK_MS 1000
+
 struct atls_http_client {
 	struct atls_curl_loop *loop;
 	struct atls_outers outers;
+	struct atls_curl_sockets sockets;
 	bool one_each; /* the last answer was HTTP/1's: a connection carries a request at a time */
 };
 
@@ -37,6 +42,7 @@ struct atls_http_channel {
 	bool connect_to; /* connections may go elsewhere than the URL says */
 	bool secure;     /* outer TLS says which HTTP it is */
 	long version;    /* libcurl's word for that of the last answer, or 0 */
+	long stall_s;    /* of the request under way */
 };
 
 static void fail(struct atls_http_channel *channel, CURLcode rc)
@@ -88,6 +94,9 @@ static void finish(void *ctx, CURLcode rc)
 	answer->sent = request_size > 0;
 	if (rc == CURLE_OK)
 		note_version(channel);
+	else if (rc == CURLE_OPERATION_TIMEDOUT)
+		atls_curl_sockets_end_silent(
+			&channel->client->sockets, easy, channel->stall_s * 1000 - SLACK_MS);
 	if (rc != CURLE_OK)
 		fail(channel, rc);
 	else if (!channel->head.whole)
@@ -166,6 +175,7 @@ struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 	channel->ctx = ctx;
 	channel->user_headers = config->headers;
 	channel->connect_to = config->connect_to != NULL;
+	channel->stall_s = config->stall_s;
 	channel->secure = strncasecmp(config->url, "https:", 6) == 0;
 	atls_buf_init(&channel->body, ATLS_ANSWER_MAX);
 	CURLcode rc = atls_curl_setup(channel->easy, config);
@@ -176,6 +186,7 @@ struct atls_http_channel *atls_http_channel_new(struct atls_http_client *client,
 		return NULL;
 	}
 	channel->job = (struct atls_curl_job){.done = finish, .ctx = channel};
+	atls_curl_sockets_note(&client->sockets, channel->easy);
 	curl_easy_setopt(channel->easy, CURLOPT_ERRORBUFFER, channel->detail);
 	curl_easy_setopt(channel->easy, CURLOPT_WRITEFUNCTION, on_body);
 	curl_easy_setopt(channel->easy, CURLOPT_WRITEDATA, channel);
@@ -207,6 +218,7 @@ int atls_http_channel_url(struct atls_http_channel *channel, const char *url)
 void atls_http_channel_next(struct atls_http_channel *channel, const char *line, long stall_s)
 {
 	snprintf(channel->line, sizeof channel->line, "%s", line ? line : "");
+	channel->stall_s = stall_s;
 	curl_easy_setopt(channel->easy, CURLOPT_LOW_SPEED_TIME, stall_s);
 }
 
