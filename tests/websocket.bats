@@ -148,6 +148,20 @@ get_upgrade() { # HEADER...
     grep -qx '12 connections were cut' "$DIR/cuts.log"
 }
 
+@test "cut in mid-frame, either way: in the header, in the payload, between fragments" {
+    start_service echo
+    for way in up down; do
+        for where in header payload fragments; do
+            start_ws_relay --cut-frame "$where" --way "$way"
+            echoes --report "$DIR/report" "http://127.0.0.1:$RELAY_PORT"
+            stop relay
+            cuts=$(sed -n 's/ frames were cut$//p' "$DIR/relay.log")
+            jq -e --argjson cuts "$cuts" '.ok and $cuts > 0 and .path.websocket.lost == $cuts' "$DIR/report" ||
+                { echo "$way $where: $cuts cuts" && jq .path "$DIR/report" && return 1; }
+        done
+    done
+}
+
 @test "where atls-serve ends the outer TLS itself: requests carry it" {
     start_backend echo
     start_serve SERVICE_PORT --listen https://127.0.0.1:0 --outer-cert "$CERTS/front.pem" \

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""ws_relay.py --to PORT --port-file FILE [--swallow] [--cut BYTES]: a TCP relay that lets requests pass, and
-breaks WebSockets: it answers to the upgrade itself and says no more, or resets their connections
-after so many bytes from the service. How many it saw is told at its end, one line."""
+"""ws_relay.py --to PORT --port-file FILE [--swallow] [--cut BYTES] [--cut-frame WHERE --way up|down]: a TCP
+relay that lets requests pass, and breaks WebSockets: it answers to the upgrade itself and says no more, or
+resets their connections after so many bytes from the service, or ends the first few of them in their third
+binary frame that way: behind the first byte of its header, in the middle of its payload, or behind a fragment
+that it makes of the first half. How many it saw is told at its end, one line, and how many frames it cut."""
 
 import argparse
 import asyncio
@@ -14,12 +16,42 @@ import socket
 import struct
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+BINARY, FIN, MASKED = 0x02, 0x80, 0x80
+FRAME, CONNECTIONS = 3, 3  # that are cut
+
+
+class Frame:
+    """One of RFC 6455 section 5.2, as it travels."""
+
+    @classmethod
+    async def read(cls, reader):
+        frame = cls()
+        start = await reader.readexactly(2)
+        short = start[1] & ~MASKED
+        extended = await reader.readexactly({126: 2, 127: 8}.get(short, 0))
+        frame.mask = await reader.readexactly(4 if start[1] & MASKED else 0)
+        frame.head = start + extended + frame.mask
+        frame.payload = await reader.readexactly(int.from_bytes(extended, "big") if extended else short)
+        return frame
+
+    def is_data(self):
+        return self.head[0] & 0x0f == BINARY and len(self.payload) > 1
+
+    def half_fragment(self):
+        half = self.payload[:len(self.payload) // 2]
+        masked = MASKED if self.mask else 0
+        return struct.pack("!BBQ", self.head[0] & ~FIN, 127 | masked, len(half)) + self.mask + half
+
+    def cut(self, where):
+        if where == "header":
+            return self.head[:1]
+        return self.head + self.payload[:len(self.payload) // 2] if where == "payload" else self.half_fragment()
 
 
 class Relay:
     def __init__(self, options):
         self.options = options
-        self.seen = 0
+        self.seen = self.cut = 0
 
     @staticmethod
     async def pump(reader, writer, budget):
@@ -31,6 +63,35 @@ class Relay:
                 if budget <= 0:
                     return
             writer.write_eof()
+
+    async def pump_frames(self, reader, writer, way, spoken):
+        """spoken is set once the service's first message passed."""
+        count = 0
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            while True:
+                frame = await Frame.read(reader)
+                count += way == self.options.way and spoken.is_set() and frame.is_data()
+                if count == FRAME and self.cut < CONNECTIONS:
+                    self.cut += 1
+                    writer.write(frame.cut(self.options.cut_frame))
+                    await writer.drain()
+                    return
+                writer.write(frame.head + frame.payload)
+                await writer.drain()
+                if way == "down":
+                    spoken.set()
+
+    async def in_frames(self, reader, writer, other_reader, other):
+        """Ends both connections where either way ended."""
+        writer.write(await other_reader.readuntil(b"\r\n\r\n"))
+        spoken = asyncio.Event()
+        tasks = [asyncio.ensure_future(self.pump_frames(reader, other, "up", spoken)),
+                 asyncio.ensure_future(self.pump_frames(other_reader, writer, "down", spoken))]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        writer.close()
+        other.close()
 
     @staticmethod
     async def swallow(head, reader, writer):
@@ -44,8 +105,8 @@ class Relay:
 
     async def connection(self, reader, writer):
         head = b""
-        with contextlib.suppress(OSError):
-            head = await reader.read(65536)
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
         upgrade = head.startswith(b"GET ")
         self.seen += upgrade
         if upgrade and self.options.swallow:
@@ -53,6 +114,9 @@ class Relay:
             return
         other_reader, other = await asyncio.open_connection("127.0.0.1", self.options.to)
         other.write(head)
+        if upgrade and self.options.cut_frame:
+            await self.in_frames(reader, writer, other_reader, other)
+            return
         budget = self.options.cut if upgrade and self.options.cut else 1 << 62
         up = asyncio.ensure_future(self.pump(reader, other, 1 << 62))
         await self.pump(other_reader, writer, budget)
@@ -70,6 +134,8 @@ async def main():
     parser.add_argument("--port-file", required=True)
     parser.add_argument("--swallow", action="store_true")
     parser.add_argument("--cut", type=int)
+    parser.add_argument("--cut-frame", choices=("header", "payload", "fragments"))
+    parser.add_argument("--way", choices=("up", "down"))
     relay = Relay(parser.parse_args())
     server = await asyncio.start_server(relay.connection, "127.0.0.1", 0)
     with open(relay.options.port_file, "w") as file:
@@ -79,6 +145,8 @@ async def main():
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     print(f"{relay.seen} upgrades were asked for", flush=True)
+    if relay.options.cut_frame:
+        print(f"{relay.cut} frames were cut", flush=True)
 
 
 asyncio.run(main())
