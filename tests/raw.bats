@@ -443,3 +443,51 @@ says_until_gone() {
     [[ $STOP_STATUS == 5 ]]
     grep -q '^atls-client: protocol: status 422: ' "$DIR/client.log"
 }
+
+# ---- captures -----------------------------------------------------------------------------------
+
+# What is said to the service, packet by packet, until end_capture.
+start_capture() {
+    start tcpdump tcpdump -i lo -U -w "$DIR/cap.pcap" "tcp port $SERVICE_PORT"
+    wait_log tcpdump 'listening on lo'
+}
+_captured() {
+    "$ATLS_BIN/atls-dump" --sessions --json "$DIR/cap.pcap" 2>/dev/null | jq -se "$1" >/dev/null
+}
+end_capture() { # FILTER: of jq, true once all sessions are there
+    wait_for 20 _captured "$1" || { echo "not in the capture: $1" && return 1; }
+    stop tcpdump
+}
+
+@test "atls-dump: what nobody can read is no fault" {
+    raw_service greet
+    start_capture
+    for carriage in stream ws; do
+        carry 0 /dev/stdin "$DIR/out" raw --carriage "$carriage" --capture "$DIR/$carriage" "$SERVICE" <<<'hello there'
+    done
+    whole='all(.end == "raw" and .up.bytes == 12 and .down.bytes == 20 and .up.records == 0)'
+    end_capture "length == 2 and $whole"
+    for input in "$DIR/cap.pcap" "$DIR/stream"; do
+        run -0 --separate-stderr "$ATLS_BIN/atls-dump" --check "$input"
+        [[ -z $output && -z $stderr ]]
+        run -0 --separate-stderr "$ATLS_BIN/atls-dump" "$input"
+        [[ -z $output && -z $stderr ]]
+        run -0 --separate-stderr "$ATLS_BIN/atls-dump" --sessions --json "$input"
+        jq -se "length > 0 and $whole" <<<"$output"
+    done
+}
+
+@test "atls-dump: the TLS of another program is read as any" {
+    start_retry TLS_PORT s_server _s_server
+    BACKEND=127.0.0.1:$TLS_PORT
+    raw_serve tls
+    start_tool FORWARD client "$ATLS_BIN/atls-client" --raw tls -q --carriage stream -L 127.0.0.1:0 "$SERVICE"
+    start_capture
+    run -0 timeout -k 5 60 openssl s_client -connect "127.0.0.1:$FORWARD" -CAfile "$CERTS/ca.pem" \
+        -verify_return_error -servername service.test -brief <<<Q
+    end_capture 'length == 1 and .[0].version and .[0].up.records > 2'
+    run -0 --separate-stderr "$ATLS_BIN/atls-dump" --sessions "$DIR/cap.pcap"
+    [[ $output == 'session '*'  name=service.test  version=TLS 1.3  suite='* ]]
+    run "$ATLS_BIN/atls-dump" --check "$DIR/cap.pcap"
+    [[ $output != *content_type:* && $output != *no_opening:* && $output != *flight_cut:* ]]
+}

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 int body_looks_like_tls(const uint8_t *bytes, size_t len)
 {
@@ -18,6 +19,27 @@ int body_looks_like_tls(const uint8_t *bytes, size_t len)
 	if (len >= 3)
 		return bytes[2] <= 4;
 	return -1;
+}
+
+bool body_is_raw(const char *name)
+{
+	static const char suffix[] = "+octet-stream";
+	size_t len = strcspn(name, "; \t,"), end = sizeof suffix - 1;
+	if (len <= end || strncasecmp(name + len - end, suffix, end) != 0)
+		return false;
+	return len - end != 4 || strncasecmp(name, "atls", 4) != 0;
+}
+
+/* Such a type is anybody's: what else is known has to be ours. */
+static bool has_raw_type(const struct http_message *message)
+{
+	static const char application[] = "application/";
+	const char *type = message->content_type;
+	if (message->websocket && message->subprotocol)
+		return body_is_raw(message->subprotocol);
+	return type && (message->stream || message->number) &&
+	       strncasecmp(type, application, sizeof application - 1) == 0 &&
+	       body_is_raw(type + sizeof application - 1);
 }
 
 void body_free(struct body *body)
@@ -150,11 +172,13 @@ static bool is_json_of_ours(const uint8_t *bytes, size_t len)
 static bool classify(struct body *body, const struct http_message *message)
 {
 	body->encoding = atls_encoding_by_type(message->content_type);
-	bool labelled = body->encoding >= 0;
+	body->raw = has_raw_type(message);
+	bool labelled = body->encoding >= 0 || body->raw;
 	bool tls = body->plain_len >= 3 && body_looks_like_tls(body->plain, body->plain_len) == 1;
-	bool json = labelled ? body->encoding == ATLS_JSON ||
-				       atls_body_is_json(body->plain, body->plain_len)
-			     : is_json_of_ours(body->plain, body->plain_len);
+	bool json = body->raw  ? false
+		    : labelled ? body->encoding == ATLS_JSON ||
+					 atls_body_is_json(body->plain, body->plain_len)
+			       : is_json_of_ours(body->plain, body->plain_len);
 	body->is_atls = labelled || tls || json || message->stream;
 	if (json && labelled)
 		body->encoding = ATLS_JSON;

@@ -9,6 +9,7 @@
 struct body {
 	bool is_atls;     /* by its label, by what stands in it, or by ATLS-Stream */
 	int encoding;     /* enum atls_encoding, or -1: none by the label */
+	bool raw;         /* a part of a raw stream, which may be TLS or not */
 	bool has_records; /* else nothing of TLS was found; with len 0: a poll, or nothing to say */
 	const uint8_t *records;
 	size_t len;
@@ -26,6 +27,9 @@ struct body {
  * nobody. 0 or ATLS_E_MEMORY. */
 int body_read(struct body *body, const struct http_message *message, const struct piece_sink *sink);
 void body_free(struct body *body);
+
+/* Whether a name is TYPE+octet-stream of RAW STREAMS in atls(7), whatever follows behind ';'. */
+bool body_is_raw(const char *name);
 
 /* Whether bytes begin like a TLS record: 1 yes, 0 no, -1 too few to say. */
 int body_looks_like_tls(const uint8_t *bytes, size_t len);

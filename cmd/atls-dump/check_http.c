@@ -89,7 +89,7 @@ static void body(struct check *check, const struct flow *flow, const struct piec
 	bool down = piece->direction == PIECE_DOWN;
 	int told = http->content_type ? atls_encoding_by_type(http->content_type) : -1;
 	bool is_json = http->body_len && atls_body_is_json(http->body, http->body_len);
-	if (http->websocket)
+	if (http->websocket || http->raw)
 		return;
 	if (http->body_len && told < 0)
 		find(check, flow, piece, "content_type", "the content type is none of ATLS");
@@ -149,6 +149,9 @@ static void stream(struct check *check, const struct flow *flow, struct checked 
 	struct atls_error err = {0};
 	const struct piece_http *http = piece->http;
 	uint64_t *next = &checked->sides[piece->direction].next;
+	/* A raw stream's is in a header, which not all forms have. */
+	if (http->raw && !http->stream)
+		return;
 	if (!http->stream ||
 		atls_stream_dict_read(&dict, http->stream, strlen(http->stream), &err)) {
 		if (!http->websocket && (piece->direction == PIECE_UP || http->status == 200))
@@ -178,11 +181,11 @@ void check_piece(struct check *check, const struct flow *flow, struct checked *c
 	if (!piece->http)
 		return;
 	if (up && !checked->any_up) {
-		checked->streamed = piece->http->stream != NULL;
+		checked->streamed = piece->http->stream || piece->http->raw;
 		checked->opened = piece->len > ATLS_RECORD_HEADER &&
 				  piece->bytes[0] == ATLS_RECORD_HANDSHAKE &&
 				  piece->bytes[ATLS_RECORD_HEADER] == ATLS_CLIENT_HELLO;
-		if (piece->len && !checked->opened)
+		if (piece->len && !checked->opened && !flow->opaque)
 			find(check, flow, piece, "no_opening",
 				"a session's first request does not begin with a ClientHello");
 	}

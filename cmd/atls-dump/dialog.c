@@ -26,6 +26,7 @@ struct dialog {
 	size_t memory;
 
 	bool websocket;
+	bool socket_raw;         /* of a raw stream */
 	struct pending *upgrade; /* what asked for it, and the answer, wait for its first words */
 	struct http_message *upgraded;
 	char *socket_session;
@@ -130,6 +131,7 @@ static int give(struct dialog *dialog, const struct http_message *message, const
 		.cookie = message->cookie,
 		.stream = body->stream,
 		.websocket = message->websocket,
+		.raw = body->raw,
 		.body = body->plain,
 		.body_len = body->plain_len};
 	struct piece piece = {.session = session,
@@ -232,7 +234,8 @@ static int note_session(char **to, const char *session)
 /* Whether it asks for a WebSocket of ours. */
 static bool asks_websocket(const struct http_message *message)
 {
-	return message->websocket && message->subprotocol && strstr(message->subprotocol, "atls");
+	return message->websocket && message->subprotocol &&
+	       (strstr(message->subprotocol, "atls") || body_is_raw(message->subprotocol));
 }
 
 static int take_request(
@@ -288,6 +291,8 @@ static int begin_websocket(struct dialog *dialog, struct pending *pending,
 	if (rc)
 		return rc;
 	dialog->websocket = true;
+	dialog->socket_raw =
+		pending->message->subprotocol && body_is_raw(pending->message->subprotocol);
 	dialog->socket_exchange = pending->exchange;
 	dialog->upgrade = pending;
 	dialog->upgraded = http_message_copy(message, false, &size);
@@ -371,6 +376,7 @@ int dialog_frame(struct dialog *dialog, const struct dialog_frame *frame)
 	const struct piece_http http = {.encoding = -1,
 		.stream = text,
 		.websocket = true,
+		.raw = dialog->socket_raw,
 		.body = frame->bytes,
 		.body_len = frame->len};
 	const struct piece piece = {.session = dialog->socket_session,

@@ -1,5 +1,6 @@
 #include "flow.h"
 
+#include "body.h"
 #include "flow_order.h"
 
 #include <stdlib.h>
@@ -23,7 +24,8 @@ struct entry {
 	enum atls_trace_direction lane; /* that is being fed */
 	uint64_t last[3];               /* a digest of the last body */
 	struct order order[3];
-	size_t memory; /* as counted in flows->memory */
+	bool begun[3], opaque[3]; /* raw streams: bytes came; they are no TLS */
+	size_t memory;            /* as counted in flows->memory */
 };
 
 struct flows {
@@ -213,10 +215,23 @@ static bool is_repeated(struct entry *entry, const struct piece *piece)
 	return same;
 }
 
+/* A raw stream is what its first bytes are, in each direction; without these nobody can tell. */
+static bool is_opaque(struct entry *entry, const struct piece *piece)
+{
+	enum piece_direction direction = piece->direction;
+	if (!piece->http || !piece->http->raw || piece->len == 0)
+		return false;
+	if (!entry->begun[direction])
+		entry->opaque[direction] = (piece->positioned && piece->position) ||
+					   body_looks_like_tls(piece->bytes, piece->len) != 1;
+	entry->begun[direction] = true;
+	return entry->opaque[direction];
+}
+
 static int take(struct entry *entry, const struct piece *piece)
 {
 	enum atls_trace_direction direction = (enum atls_trace_direction)piece->direction;
-	if (entry->flow.repeated)
+	if (entry->flow.repeated || entry->flow.opaque)
 		return ATLS_OK;
 	if (!piece->positioned)
 		return feed(entry, direction, piece->bytes, piece->len);
@@ -273,7 +288,9 @@ int flows_piece(struct flows *flows, const char *input, const struct piece *piec
 		.source_offset = piece->source_offset,
 		.start = atls_trace_offset(entry->flow.trace, direction),
 		.input = input};
-	entry->flow.repeated = !piece->positioned && is_repeated(entry, piece);
+	entry->flow.opaque = is_opaque(entry, piece);
+	entry->flow.repeated =
+		!piece->positioned && !entry->flow.opaque && is_repeated(entry, piece);
 	TELL(flows, piece, &entry->flow, piece);
 	int rc = take(entry, piece);
 	count_memory(flows, entry);

@@ -29,6 +29,7 @@ struct flow {
 	struct place origin; /* of the piece that the record under way began in */
 	unsigned sessions;   /* ClientHellos that began one */
 	void **slots;        /* FLOW_SLOTS, for what watchers keep of it; null at first */
+	bool opaque;         /* the piece is of a raw stream that is no TLS: nobody reads it */
 	bool repeated;       /* the piece is the one before it again (base carriage) */
 };
 

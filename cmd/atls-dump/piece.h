@@ -16,6 +16,7 @@ struct piece_http {
 	const char *cookie;         /* the value of the cookie that names the session */
 	const char *stream;         /* the ATLS-Stream dictionary */
 	bool websocket;
+	bool raw;            /* a part of a raw stream, which may be TLS or not */
 	const uint8_t *body; /* as it travelled, chunks and compression aside */
 	size_t body_len;
 };

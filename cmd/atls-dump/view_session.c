@@ -19,6 +19,7 @@ struct summary {
 	size_t alpn_len;
 	uint16_t offered, version, suite;
 	bool client, server, retry, psk, early, finished[3], closed[3], cut;
+	bool raw; /* a raw stream that is no TLS: bytes is all that there is */
 	char ja3[ATLS_JA3_TEXT], ja3s[ATLS_JA3_TEXT], ja4[ATLS_JA4_TEXT];
 	uint8_t certs[CERTS_KEPT][SHA256_DIGEST_SIZE];
 	unsigned cert_count;
@@ -149,8 +150,25 @@ static void on_message(void *ctx, const struct flow *flow, const struct atls_tra
 		summary->finished[message->direction] = true;
 }
 
+/* Of what nobody reads, how much it is: up to where it came. */
+static void on_piece(void *ctx, const struct flow *flow, const struct piece *piece)
+{
+	struct summary *summary = flow->opaque ? summary_of(flow) : NULL;
+	(void)ctx;
+	if (!summary)
+		return;
+	uint64_t *bytes = &summary->bytes[piece->direction];
+	uint64_t end = (piece->positioned ? piece->position : *bytes) + piece->len;
+	note_place(summary, flow);
+	summary->raw = true;
+	if (end > *bytes)
+		*bytes = end;
+}
+
 static const char *ending(const struct summary *summary)
 {
+	if (summary->raw)
+		return "raw";
 	if (summary->alert[1] >= 0 || summary->alert[2] >= 0)
 		return "alert";
 	if (summary->closed[1] && summary->closed[2])
@@ -314,6 +332,7 @@ struct watcher view_sessions(const struct view_config *config, bool json)
 	view->as_json = json;
 	return (struct watcher){
 		.ctx = view,
+		.piece = on_piece,
 		.session = on_session,
 		.record = on_record,
 		.message = on_message,
