@@ -236,7 +236,8 @@ void atls_trace_note(struct atls_trace *trace, enum atls_trace_direction directi
 		break;
 	case ATLS_SERVER_HELLO:
 	case ATLS_HELLO_RETRY_REQUEST:
-		note_server_hello(trace, hello);
+		if (hello) /* none where a draft's message of that type is on the wire */
+			note_server_hello(trace, hello);
 		break;
 	case ATLS_ENCRYPTED_EXTENSIONS:
 		note_encrypted_extensions(trace, message);
