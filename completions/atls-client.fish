@@ -7,7 +7,7 @@ complete -c atls-client -l port-file -r -F -d 'write the ports of -L to FILE, a 
 complete -c atls-client -l check -d 'make the handshake, say what was found, and exit'
 complete -c atls-client -l json -d 'with --check: the result as JSON'
 complete -c atls-client -l report -r -F -d 'write an account of each session to FILE, a JSON object a line'
-complete -c atls-client -l capture -x -a '(__fish_complete_directories)' -d 'write every HTTP body, and an index of them, to DIR'
+complete -c atls-client -l capture -x -a '(__fish_complete_directories)' -d 'write every HTTP body and WebSocket message, with an index, to DIR'
 complete -c atls-client -l path-cache -r -F -d 'remember in FILE what the way was found to be like, for the next run'
 complete -c atls-client -l cacert -r -F -d 'trust anchors of the service, PEM (default: the system\'s)'
 complete -c atls-client -l capath -x -a '(__fish_complete_directories)' -d 'trust anchors of the service, PEM files of a directory'

@@ -23,7 +23,7 @@ complete -c atls-serve -l request-timeout -x -d 'time for a request to come in, 
 complete -c atls-serve -l connect-timeout -x -d 'time for the connection to the backend (default: 10)'
 complete -c atls-serve -l hold -x -d 'hold an answer so long while there is nothing to say, to a poll a tenth (default: 0.2)'
 complete -c atls-serve -l grace -x -d 'time that sessions get at SIGTERM before they are closed (default: 10)'
-complete -c atls-serve -l capture -x -a '(__fish_complete_directories)' -d 'write every HTTP body, and an index of them, to DIR'
+complete -c atls-serve -l capture -x -a '(__fish_complete_directories)' -d 'write every HTTP body and WebSocket message, with an index, to DIR'
 complete -c atls-serve -l log-format -x -a 'text json' -d 'form of the lines on standard error (default: text)'
 complete -c atls-serve -s q -l quiet -d 'say nothing but errors'
 complete -c atls-serve -s v -l verbose -d 'say more; twice: each HTTP exchange'

@@ -15,7 +15,7 @@ static const struct atls_opt options[] = {
 	{OPT_REPORT, 0, "report", "FILE", ATLS_OPT_FILE, NULL,
 		"write an account of each session to FILE, a JSON object a line", false},
 	{OPT_CAPTURE, 0, "capture", "DIR", ATLS_OPT_DIR, NULL,
-		"write every HTTP body, and an index of them, to DIR", false},
+		"write every HTTP body and WebSocket message, with an index, to DIR", false},
 	{OPT_PATH_CACHE, 0, "path-cache", "FILE", ATLS_OPT_FILE, NULL,
 		"remember in FILE what the way was found to be like, for the next run", false},
 	{OPT_CACERT, 0, "cacert", "FILE", ATLS_OPT_FILE, NULL,

@@ -34,7 +34,7 @@ void session_fail_memory(struct session *session)
 }
 
 void session_capture(const struct lane *lane, bool down, long status, const char *type,
-	const void *bytes, size_t len)
+	const char *stream, const void *bytes, size_t len)
 {
 	char name[16];
 	snprintf(name, sizeof name, "%u", lane->session->number);
@@ -42,7 +42,8 @@ void session_capture(const struct lane *lane, bool down, long status, const char
 		.request = lane->request,
 		.down = down,
 		.content_type = type,
-		.status = status};
+		.status = status,
+		.stream = stream};
 	atls_capture_write(lane->session->client->capture, &about, bytes, len);
 }
 
@@ -68,7 +69,8 @@ void session_post(struct session *session, struct lane *lane, const void *bytes,
 	lane->sent_at = atls_now_ms();
 	lane->request = ++session->requests;
 	lane->received = 0;
-	session_capture(lane, false, 0, lane->codec->content_type, bytes, len);
+	session_capture(lane, false, 0, lane->codec->content_type,
+		line ? line + strlen(ATLS_STREAM_HEADER ": ") : NULL, bytes, len);
 	atls_http_channel_next(
 		lane->channel, line, stall_s ? stall_s : session->client->way.stall_s);
 	if (atls_http_post(lane->channel, lane->codec->content_type, bytes, len))
@@ -96,8 +98,8 @@ void session_answered(void *ctx, struct atls_http_answer *answer)
 	session_log(session, ATLS_LOG_DEBUG, "answer", "status %ld with %zu bytes after %lld ms",
 		answer->status, answer->len, (long long)(atls_now_ms() - lane->sent_at));
 	if (answer->status)
-		session_capture(lane, true, answer->status, answer->content_type, answer->body,
-			answer->len);
+		session_capture(lane, true, answer->status, answer->content_type,
+			answer->has_stream ? answer->stream : NULL, answer->body, answer->len);
 	tell_outer(session->client, lane->channel);
 	(session->stream ? stream_answered : base_answered)(lane, answer);
 }

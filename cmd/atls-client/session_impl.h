@@ -40,6 +40,7 @@ struct session {
 	int64_t ws_since;                  /* the other end's greeting */
 	int64_t ws_pause;                  /* --carriage auto: after the last loss */
 	uint64_t ws_carried;               /* --carriage auto: exchanges before that */
+	unsigned long long ws_request;     /* the WebSocket's number in a capture */
 	struct ws_found ws_found;
 	struct lane lanes[ATLS_STREAM_INFLIGHT_MAX];
 	struct event *timer;    /* the next step */
@@ -91,7 +92,7 @@ void session_post(struct session *session, struct lane *lane, const void *bytes,
 
 /* Adds a body of a lane's request to --capture's. */
 void session_capture(const struct lane *lane, bool down, long status, const char *type,
-	const void *bytes, size_t len);
+	const char *stream, const void *bytes, size_t len);
 
 /* Says something of this session: "session N: ...". */
 void session_log(const struct session *session, enum atls_log_level level, const char *event,

@@ -95,11 +95,24 @@ static void lost(
 		session_step(session);
 }
 
+static void capture(
+	const struct session *session, bool down, bool text, const void *bytes, size_t len)
+{
+	char name[16];
+	snprintf(name, sizeof name, "%u", session->number);
+	const struct atls_capture_body about = {.session = name,
+		.request = session->ws_request,
+		.down = down,
+		.websocket = text ? "text" : "binary"};
+	atls_capture_write(session->client->capture, &about, bytes, len);
+}
+
 /* ---- What comes ---- */
 
 static int on_bytes(void *ctx, const uint8_t *bytes, size_t len, struct atls_error *err)
 {
 	struct session *session = ctx;
+	capture(session, true, false, bytes, len);
 	int rc = atls_stream_client_ws_bytes(session->stream, bytes, len, atls_now_ms(), err);
 	stream_take(session);
 	return rc;
@@ -110,6 +123,7 @@ static int on_text(void *ctx, const char *text, size_t len, struct atls_error *e
 	struct session *session = ctx;
 	struct atls_stream_dict dict;
 	bool greeted = atls_stream_client_greeted(session->stream);
+	capture(session, true, true, text, len);
 	int rc = atls_stream_dict_read(&dict, text, len, err);
 	if (!rc)
 		rc = atls_stream_client_ws_text(session->stream, &dict, atls_now_ms(), err);
@@ -157,19 +171,39 @@ static void on_ended(void *ctx, const struct atls_error *err)
 	session->ws_wanted = false;
 }
 
+/* ---- What is said ---- */
+
+static int say_text(struct session *session, const struct atls_stream_dict *dict)
+{
+	char text[ATLS_STREAM_TEXT];
+	size_t len = atls_stream_dict_write(dict, text);
+	int rc = atls_ws_link_text(session->ws_link, text, len);
+	if (!rc)
+		capture(session, false, true, text, len);
+	return rc;
+}
+
+static int say_bytes(struct session *session, const void *bytes, size_t len)
+{
+	int rc = atls_ws_link_bytes(session->ws_link, bytes, len);
+	if (!rc)
+		capture(session, false, false, bytes, len);
+	return rc;
+}
+
 /* ---- The beginning ---- */
 
 static void on_opened(void *ctx, struct atls_ws_link *link)
 {
 	struct session *session = ctx;
 	struct atls_stream_dict greeting;
-	char text[ATLS_STREAM_TEXT];
 	session->ws_link = link;
+	session->ws_request = ++session->requests;
 	if (chooses(session))
 		atls_stream_client_offer(session->stream, &greeting);
 	else
 		atls_stream_client_attach(session->stream, &greeting);
-	(void)atls_ws_link_text(link, text, atls_stream_dict_write(&greeting, text));
+	(void)say_text(session, &greeting);
 	atls_timer_set(session->ws_timer, ATLS_STREAM_GREETING_MS);
 	session_carry(session);
 }
@@ -233,16 +267,14 @@ static void dial(struct session *session)
 		session_end(session, &err);
 }
 
-/* --carriage auto: the first bytes went out in requests long ago, and there will be more. Bodies
- * that are to be captured are those of requests. */
+/* --carriage auto: the first bytes went out in requests long ago, and there will be more. */
 static bool is_worth_it(const struct session *session, int64_t now)
 {
 	const struct client *client = session->client;
 	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
 	return session->stood && now - session->stood >= WORTH_MS &&
 	       facts.carried - session->ws_carried >= WORTH_EXCHANGES && !facts.fin_acked &&
-	       !facts.complete && !session->stopping && !client->capture &&
-	       now >= client->ws_not_before;
+	       !facts.complete && !session->stopping && now >= client->ws_not_before;
 }
 
 bool ws_dials(struct session *session)
@@ -257,16 +289,13 @@ bool ws_dials(struct session *session)
 bool ws_carry(struct session *session)
 {
 	struct atls_stream_words words;
-	char text[ATLS_STREAM_TEXT];
 	bool bytes = false;
 	if (!session->ws_link)
 		return false;
 	while (atls_stream_client_ws_next(
 		session->stream, atls_ws_link_room(session->ws_link), &words)) {
-		int rc = words.text ? atls_ws_link_text(session->ws_link, text,
-					      atls_stream_dict_write(&words.dict, text))
-				    : atls_ws_link_bytes(
-					      session->ws_link, words.piece.bytes, words.piece.len);
+		int rc = words.text ? say_text(session, &words.dict)
+				    : say_bytes(session, words.piece.bytes, words.piece.len);
 		bytes = bytes || words.piece.len;
 		atls_block_release(words.piece.block);
 		if (rc)

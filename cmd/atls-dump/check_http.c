@@ -180,6 +180,11 @@ void check_piece(struct check *check, const struct flow *flow, struct checked *c
 	bool up = piece->direction == PIECE_UP;
 	if (!piece->http)
 		return;
+	/* What opens a WebSocket; the session begins on it. */
+	if (piece->http->websocket && (piece->http->method || piece->http->status)) {
+		names(check, flow, checked, piece);
+		return;
+	}
 	if (up && !checked->any_up) {
 		checked->streamed = piece->http->stream || piece->http->raw;
 		checked->opened = piece->len > ATLS_RECORD_HEADER &&

@@ -25,7 +25,7 @@ struct dialog {
 	unsigned count;
 	size_t memory;
 
-	bool websocket;
+	bool websocket, named;   /* the latter: by who reads the form */
 	bool socket_raw;         /* of a raw stream */
 	struct pending *upgrade; /* what asked for it, and the answer, wait for its first words */
 	struct http_message *upgraded;
@@ -231,6 +231,13 @@ static int note_session(char **to, const char *session)
 	return ATLS_OK;
 }
 
+int dialog_begin_websocket(struct dialog *dialog, const char *session)
+{
+	dialog->websocket = dialog->named = true;
+	dialog->socket_exchange = ++dialog->dialogs->exchanges;
+	return note_session(&dialog->socket_session, session);
+}
+
 /* Whether it asks for a WebSocket of ours. */
 static bool asks_websocket(const struct http_message *message)
 {
@@ -267,10 +274,9 @@ static int take_request(
 
 static bool is_answer_to(const struct http_message *answer, const struct http_message *request)
 {
-	if (answer->number != request->number)
-		return false;
-	return !answer->session || !request->session ||
-	       strcmp(answer->session, request->session) == 0;
+	return answer->number == request->number &&
+	       (!answer->session || !request->session ||
+		       strcmp(answer->session, request->session) == 0);
 }
 
 /* The request that it answers, taken out of the list; null if that is not there. */
@@ -306,10 +312,8 @@ static int give_answer(struct dialog *dialog, struct pending *pending,
 	unsigned long long exchange = pending ? pending->exchange : 0;
 	if (!session)
 		session = own_session(message, body);
-	if (!session && pending)
-		session = pending->message->cookie;
-	if (!session && !pending)
-		session = dialog->last;
+	if (!session)
+		session = pending ? pending->message->cookie : dialog->last;
 	if (!session)
 		session = dialog->label;
 	if (exchange == 0)
@@ -363,7 +367,7 @@ static int take_text(struct dialog *dialog, const struct dialog_frame *frame)
 		dialog->positioned[frame->down] = true;
 		dialog->position[frame->down] = position;
 	}
-	if (!frame->down && dict.has & ATLS_DICT_ID)
+	if (!frame->down && dict.has & ATLS_DICT_ID && !dialog->named)
 		return note_session(&dialog->socket_session, dict.id);
 	return ATLS_OK;
 }
@@ -389,10 +393,8 @@ int dialog_frame(struct dialog *dialog, const struct dialog_frame *frame)
 		.positioned = dialog->positioned[frame->down],
 		.position = dialog->position[frame->down],
 		.http = &http};
-	if (!rc)
-		rc = give_upgrade(dialog);
-	if (!rc)
-		rc = sink->piece(sink->ctx, &piece);
+	rc = rc ? rc : give_upgrade(dialog);
+	rc = rc ? rc : sink->piece(sink->ctx, &piece);
 	dialog->position[frame->down] += piece.len;
 	return rc;
 }

@@ -24,6 +24,10 @@ int dialog_message(struct dialog *dialog, const struct http_message *message);
 /* The method of the request that the next answer is to, or null. */
 const char *dialog_method(const struct dialog *dialog);
 
+/* It is a WebSocket already, of a session that has this name whatever is said on it. 0 or
+ * ATLS_E_MEMORY. */
+int dialog_begin_websocket(struct dialog *dialog, const char *session);
+
 /* Whether the connection is a WebSocket from here on. */
 bool dialog_is_websocket(const struct dialog *dialog);
 

@@ -14,8 +14,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SOCKETS_MAX 64u
+
+/* A WebSocket of a session, as the number of its request tells. */
+struct socket {
+	unsigned long long request;
+	char *session;
+	struct dialog *dialog;
+};
+
 struct folder {
 	int dir;
+	struct socket sockets[SOCKETS_MAX]; /* the one begun last at socket_next - 1 */
+	unsigned socket_next;
 	const struct piece_sink *sink;
 	struct dialogs dialogs;
 	struct dialog *dialog;
@@ -45,9 +56,10 @@ static int read_body(struct folder *folder, struct http_message *message, const 
 			file ? file : "", sound ? strerror(errno) : "not a name");
 		return ATLS_OK;
 	}
-	*body = malloc(HTTP_BODY_MAX + 1);
+	*body = malloc(HTTP_BODY_MAX + 2);
 	if (*body) {
 		message->body_len = (size_t)read_all(fd, *body, HTTP_BODY_MAX + 1);
+		(*body)[message->body_len] = '\0';
 		message->body = *body;
 	}
 	close(fd);
@@ -65,6 +77,50 @@ static const char *text_of(const json_t *entry, const char *name)
 	return json_string_value(json_object_get(entry, name));
 }
 
+/* ---- WebSockets ---- */
+
+static void socket_free(struct socket *socket)
+{
+	dialog_free(socket->dialog);
+	free(socket->session);
+	*socket = (struct socket){0};
+}
+
+/* The one that the message is of, also if it is the first; null: no memory. */
+static struct dialog *socket_of(struct folder *folder, const struct http_message *message)
+{
+	const char *session = message->session ? message->session : "";
+	for (unsigned i = 0; i < SOCKETS_MAX; i++) {
+		const struct socket *socket = &folder->sockets[i];
+		if (socket->dialog && socket->request == message->number &&
+			strcmp(socket->session, session) == 0)
+			return socket->dialog;
+	}
+	struct socket *socket = &folder->sockets[folder->socket_next++ % SOCKETS_MAX];
+	socket_free(socket);
+	socket->request = message->number;
+	socket->session = strdup(session);
+	socket->dialog = dialog_new(&folder->dialogs, session);
+	if (socket->session && socket->dialog &&
+		dialog_begin_websocket(socket->dialog, session) == ATLS_OK)
+		return socket->dialog;
+	socket_free(socket);
+	return NULL;
+}
+
+static int take_frame(struct folder *folder, const struct http_message *message, bool text)
+{
+	const struct dialog_frame frame = {.down = message->answer,
+		.text = text,
+		.bytes = message->body,
+		.len = message->body_len,
+		.time_us = message->time_us};
+	struct dialog *dialog = socket_of(folder, message);
+	return dialog ? dialog_frame(dialog, &frame) : ATLS_E_MEMORY;
+}
+
+/* ---- The index ---- */
+
 static int take_entry(struct folder *folder, json_t *entry, uint64_t at)
 {
 	const char *direction = NULL, *file = NULL;
@@ -78,12 +134,15 @@ static int take_entry(struct folder *folder, json_t *entry, uint64_t at)
 	struct http_message message = {.answer = strcmp(direction, "down") == 0,
 		.content_type = text_of(entry, "content_type"),
 		.status = (long)status,
+		.stream = text_of(entry, "stream"),
 		.session = text_of(entry, "session"),
 		.number = (unsigned long long)request,
 		.time_us = clock_parse(text_of(entry, "time"))};
 	int rc = read_body(folder, &message, file, &body, at);
+	const char *websocket = text_of(entry, "websocket");
 	if (!rc)
-		rc = dialog_message(folder->dialog, &message);
+		rc = websocket ? take_frame(folder, &message, strcmp(websocket, "text") == 0)
+			       : dialog_message(folder->dialog, &message);
 	free(body);
 	return rc;
 }
@@ -135,6 +194,8 @@ int folder_form_read(
 		if (folder->dialog)
 			rc = read_index(folder, fd);
 		dialog_free(folder->dialog);
+		for (unsigned i = 0; i < SOCKETS_MAX; i++)
+			socket_free(&folder->sockets[i]);
 		free(folder);
 	}
 	close(fd);

@@ -86,7 +86,7 @@ static const struct atls_opt options[] = {
 	{OPT_GRACE, 0, "grace", "SECONDS", ATLS_OPT_TEXT, NULL,
 		"time that sessions get at SIGTERM before they are closed (default: 10)", false},
 	{OPT_CAPTURE, 0, "capture", "DIR", ATLS_OPT_DIR, NULL,
-		"write every HTTP body, and an index of them, to DIR", false},
+		"write every HTTP body and WebSocket message, with an index, to DIR", false},
 	{OPT_LOG_FORMAT, ATLS_LOG_FORMAT_OPTION},
 	{OPT_QUIET, 'q', "quiet", NULL, ATLS_OPT_NONE, NULL, "say nothing but errors", false},
 	{OPT_VERBOSE, 'v', "verbose", NULL, ATLS_OPT_NONE, NULL,

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 void pending_capture(const struct pending *pending, const char *id, unsigned status,
-	const char *type, const void *bytes, size_t len)
+	const char *type, const char *stream, const void *bytes, size_t len)
 {
 	char name[ATLS_ID_SHORT + 1] = "";
 	if (id)
@@ -12,7 +12,8 @@ void pending_capture(const struct pending *pending, const char *id, unsigned sta
 		.request = pending->number,
 		.down = status != 0,
 		.content_type = type,
-		.status = (long)status};
+		.status = (long)status,
+		.stream = stream};
 	atls_capture_write(pending->service->capture, &about, bytes, len);
 }
 
@@ -30,7 +31,8 @@ void pending_refuse(struct pending *pending, unsigned status, const char *retry_
 	}
 	int len = asprintf(&body, "atls-serve: %s\n", why);
 	if (len >= 0)
-		pending_capture(pending, NULL, status, headers[0].value, body, (size_t)len);
+		pending_capture(pending, NULL, status, headers[0].value, dict ? text : NULL, body,
+			(size_t)len);
 	tell_refusal(pending->service, pending->request, status, why);
 	atls_http_reply(pending->request, status, headers, count, len < 0 ? NULL : body,
 		len < 0 ? 0 : (size_t)len);

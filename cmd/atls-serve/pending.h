@@ -27,9 +27,10 @@ void pending_refuse(struct pending *pending, unsigned status, const char *retry_
 /* The cookie that names a session; the attributes are those of protocol rules 4.7. */
 void pending_cookie(const struct pending *pending, const char *id, char text[COOKIE_TEXT]);
 
-/* Adds a body to --capture's. id may be null; status 0: a request's. */
+/* Adds a body to --capture's. id and stream, an ATLS-Stream header, may be null; status 0: a
+ * request's. */
 void pending_capture(const struct pending *pending, const char *id, unsigned status,
-	const char *type, const void *bytes, size_t len);
+	const char *type, const char *stream, const void *bytes, size_t len);
 
 /* Why there is no session. */
 struct refusal {

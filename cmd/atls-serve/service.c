@@ -89,7 +89,7 @@ static void reply(struct pending *pending, const char *id, const uint8_t *bytes,
 	}
 	size = pending->codec->encode(id, NULL, len ? bytes : NULL, len, body);
 	tell_answer(pending->service, id, len);
-	pending_capture(pending, id, 200, pending->content_type, body, size);
+	pending_capture(pending, id, 200, pending->content_type, NULL, body, size);
 	atls_http_reply(pending->request, 200, headers, 2, body, size);
 	explicit_bzero(cookie, sizeof cookie);
 }
@@ -300,7 +300,8 @@ static bool read_request(struct pending *pending, struct asked *asked)
 	size_t len;
 	uint8_t *bytes = atls_http_request_body(pending->request, &len);
 	const char *cookie = atls_http_request_cookie(pending->request, COOKIE);
-	pending_capture(pending, NULL, 0, pending->content_type, bytes, len);
+	pending_capture(pending, cookie, 0, pending->content_type,
+		atls_http_request_header(pending->request, ATLS_STREAM_HEADER), bytes, len);
 	pending->codec = codec_of(pending, cookie, bytes, len);
 	if (pending->codec->decode(bytes, len, &asked->body, &err)) {
 		refuse(pending, 400, NULL, err.text);

@@ -50,7 +50,8 @@ static void reply_json(struct pending *pending, const struct atls_session *sessi
 	uint8_t *body = malloc(size);
 	if (body) {
 		size = pending->codec->encode(session->id, dict, piece->bytes, piece->len, body);
-		pending_capture(pending, session->id, 200, pending->content_type, body, size);
+		pending_capture(pending, session->id, 200, pending->content_type, headers[2].value,
+			body, size);
 		atls_http_reply(pending->request, 200, headers, 3, body, size);
 	} else {
 		/* Lost: the client asks again for what stood in it. */
@@ -73,8 +74,8 @@ static void give(const struct atls_session *session, struct atls_stream_answer *
 	if (pending->codec->session_in_body) {
 		reply_json(pending, session, headers, pending->dict_in_body ? dict : NULL, piece);
 	} else {
-		pending_capture(
-			pending, session->id, 200, pending->content_type, piece->bytes, piece->len);
+		pending_capture(pending, session->id, 200, pending->content_type, dict,
+			piece->bytes, piece->len);
 		atls_http_reply_borrowed(pending->request, 200, headers, 3, piece->bytes,
 			piece->len, release_block, piece->block);
 	}

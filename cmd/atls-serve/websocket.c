@@ -7,6 +7,7 @@
 #include "net/clock.h"
 #include "net/ws_link.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,8 @@ enum { CLOSE_NORMAL = 1000, CLOSE_PROTOCOL = 1002, CLOSE_POLICY = 1008, CLOSE_LA
 struct websocket {
 	struct service *service;
 	struct atls_http_request *request;
-	struct tunnel *tunnel; /* null before the first dictionary, and when it is over */
+	unsigned long long number; /* of the request, in a capture */
+	struct tunnel *tunnel;     /* null before the first dictionary, and when it is over */
 	struct atls_ws_link *link;
 	int fd;
 };
@@ -62,13 +64,42 @@ void websocket_free(struct websocket *socket)
 	free(socket);
 }
 
+static void capture(
+	const struct websocket *socket, bool down, bool text, const void *bytes, size_t len)
+{
+	char name[ATLS_ID_SHORT + 1];
+	snprintf(name, sizeof name, "%.*s", (int)ATLS_ID_SHORT, socket->tunnel->session->id);
+	const struct atls_capture_body about = {.session = name,
+		.request = socket->number,
+		.down = down,
+		.websocket = text ? "text" : "binary"};
+	atls_capture_write(socket->service->capture, &about, bytes, len);
+}
+
 /* ---- What is said ---- */
+
+static int say_text(struct websocket *socket, const struct atls_stream_dict *dict)
+{
+	char text[ATLS_STREAM_TEXT];
+	size_t len = atls_stream_dict_write(dict, text);
+	int rc = atls_ws_link_text(socket->link, text, len);
+	if (!rc)
+		capture(socket, true, true, text, len);
+	return rc;
+}
+
+static int say_bytes(struct websocket *socket, const void *bytes, size_t len)
+{
+	int rc = atls_ws_link_bytes(socket->link, bytes, len);
+	if (!rc)
+		capture(socket, true, false, bytes, len);
+	return rc;
+}
 
 bool websocket_carry(struct tunnel *tunnel)
 {
 	struct websocket *socket = tunnel->socket;
 	struct atls_stream_words words;
-	char text[ATLS_STREAM_TEXT];
 	bool bytes = false;
 	if (!socket)
 		return false;
@@ -79,10 +110,8 @@ bool websocket_carry(struct tunnel *tunnel)
 	}
 	while (atls_stream_server_ws_next(
 		tunnel->session->stream, atls_ws_link_room(socket->link), &words)) {
-		int rc = words.text ? atls_ws_link_text(socket->link, text,
-					      atls_stream_dict_write(&words.dict, text))
-				    : atls_ws_link_bytes(
-					      socket->link, words.piece.bytes, words.piece.len);
+		int rc = words.text ? say_text(socket, &words.dict)
+				    : say_bytes(socket, words.piece.bytes, words.piece.len);
 		bytes = bytes || words.piece.len;
 		atls_block_release(words.piece.block);
 		if (rc)
@@ -110,11 +139,11 @@ static struct atls_session *choose(
 	return service_open(service, socket->request, dict->id, &no);
 }
 
-static int greet(
-	struct websocket *socket, const struct atls_stream_dict *dict, struct atls_error *err)
+/* text is what the dictionary was read from. */
+static int greet(struct websocket *socket, const struct atls_stream_dict *dict, const char *text,
+	size_t len, struct atls_error *err)
 {
 	unsigned status;
-	char text[ATLS_STREAM_TEXT];
 	struct atls_stream_dict greeting;
 	struct atls_session *session = choose(socket, dict, &status);
 	if (!session) {
@@ -137,7 +166,8 @@ static int greet(
 	socket->tunnel->socket = socket;
 	session->exchanges++;
 	tell_websocket(socket->tunnel);
-	return atls_ws_link_text(socket->link, text, atls_stream_dict_write(&greeting, text));
+	capture(socket, false, true, text, len);
+	return say_text(socket, &greeting);
 }
 
 static int on_text(void *ctx, const char *text, size_t len, struct atls_error *err)
@@ -150,8 +180,9 @@ static int on_text(void *ctx, const char *text, size_t len, struct atls_error *e
 	if (rc)
 		return rc;
 	if (!socket->tunnel)
-		return greet(socket, &dict, err);
+		return greet(socket, &dict, text, len, err);
 	struct atls_session *session = socket->tunnel->session;
+	capture(socket, false, true, text, len);
 	rc = atls_stream_server_ws_text(session->stream, &dict, err);
 	stream_feed(session);
 	return rc;
@@ -164,6 +195,7 @@ static int on_bytes(void *ctx, const uint8_t *bytes, size_t len, struct atls_err
 		return atls_error_set(err, ATLS_E_PROTOCOL,
 			"protocol: WebSocket: bytes came before the dictionary");
 	struct atls_session *session = socket->tunnel->session;
+	capture(socket, false, false, bytes, len);
 	int rc = atls_stream_server_ws_bytes(session->stream, bytes, len, err);
 	stream_feed(session);
 	return rc;
@@ -240,6 +272,7 @@ void websocket_begin(struct pending *pending)
 	}
 	socket->service = pending->service;
 	socket->request = request;
+	socket->number = pending->number;
 	pending->socket = socket;
 	const struct atls_http_header headers[] = {{"Upgrade", "websocket"},
 		{"Sec-WebSocket-Accept", accept}, {"Sec-WebSocket-Protocol", protocol}};

@@ -85,7 +85,11 @@ static bool write_line(struct atls_capture *capture, const struct atls_capture_b
 		(json_int_t)about->request, "direction", about->down ? "down" : "up",
 		"content_type", about->content_type ? atls_out_string(about->content_type) : NULL,
 		"bytes", (json_int_t)len, "file", name);
-	if (line && about->down)
+	if (line && about->stream)
+		json_object_set_new(line, "stream", atls_out_string(about->stream));
+	if (line && about->websocket)
+		json_object_set_new(line, "websocket", json_string(about->websocket));
+	else if (line && about->down)
 		json_object_set_new(line, "status", json_integer(about->status));
 	bool done = line &&
 		    json_dumpf(line, capture->index, JSON_COMPACT | JSON_ENSURE_ASCII) == 0 &&

@@ -1,4 +1,4 @@
-/* --capture: every HTTP body as it travelled, in order, with an index. */
+/* --capture: every HTTP body and WebSocket message as it travelled, in order, with an index. */
 #ifndef ATLS_CLI_CAPTURE_H
 #define ATLS_CLI_CAPTURE_H
 
@@ -11,13 +11,15 @@ struct atls_capture;
 struct atls_capture *atls_capture_open(
 	const char *dir, const struct atls_log *log, struct atls_error *err);
 
-/* One body. */
+/* One body, or one message of a WebSocket, or what came of it at once. */
 struct atls_capture_body {
 	const char *session; /* a name for it, short enough to be no secret; null: not known */
-	unsigned long long request; /* the same for a request and its answer */
+	unsigned long long request; /* the same for a request and its answer, or for a WebSocket */
 	bool down;                  /* from the server */
 	const char *content_type;   /* null: none */
 	long status;                /* of an answer, else 0 */
+	const char *stream;         /* the header field ATLS-Stream; null: none */
+	const char *websocket;      /* "text" or "binary"; null: a body */
 };
 
 /* Writes NNNNNN-up.body or NNNNNN-down.body and its line of index.jsonl. A failure is logged once
