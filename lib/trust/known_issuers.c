@@ -13,11 +13,26 @@
 /* Whose name, and which part of it. */
 enum whose { LEAF_ISSUER, TOP_ISSUER, LEAF_SUBJECT };
 
+static const struct field {
+	const char *name, *oid;
+	enum whose whose;
+} fields[] = {
+	{"issuer.CN", GNUTLS_OID_X520_COMMON_NAME, LEAF_ISSUER},
+	{"issuer.O", GNUTLS_OID_X520_ORGANIZATION_NAME, LEAF_ISSUER},
+	{"issuer.OU", GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, LEAF_ISSUER},
+	{"root.CN", GNUTLS_OID_X520_COMMON_NAME, TOP_ISSUER},
+	{"root.O", GNUTLS_OID_X520_ORGANIZATION_NAME, TOP_ISSUER},
+	{"root.OU", GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, TOP_ISSUER},
+	{"subject.CN", GNUTLS_OID_X520_COMMON_NAME, LEAF_SUBJECT},
+	{"subject.O", GNUTLS_OID_X520_ORGANIZATION_NAME, LEAF_SUBJECT},
+	{"subject.OU", GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, LEAF_SUBJECT},
+};
+#define FIELDS (sizeof fields / sizeof *fields)
+
 struct known {
 	char *product;
 	char *pattern;
-	enum whose whose;
-	const char *oid;
+	size_t field; /* of fields */
 };
 
 struct atls_issuers {
@@ -39,25 +54,9 @@ void atls_issuers_free(struct atls_issuers *issuers)
 
 static bool read_field(const char *field, size_t len, struct known *known)
 {
-	static const struct {
-		const char *name, *oid;
-		enum whose whose;
-	} fields[] = {
-		{"issuer.CN", GNUTLS_OID_X520_COMMON_NAME, LEAF_ISSUER},
-		{"issuer.O", GNUTLS_OID_X520_ORGANIZATION_NAME, LEAF_ISSUER},
-		{"issuer.OU", GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, LEAF_ISSUER},
-		{"root.CN", GNUTLS_OID_X520_COMMON_NAME, TOP_ISSUER},
-		{"root.O", GNUTLS_OID_X520_ORGANIZATION_NAME, TOP_ISSUER},
-		{"root.OU", GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, TOP_ISSUER},
-		{"subject.CN", GNUTLS_OID_X520_COMMON_NAME, LEAF_SUBJECT},
-		{"subject.O", GNUTLS_OID_X520_ORGANIZATION_NAME, LEAF_SUBJECT},
-		{"subject.OU", GNUTLS_OID_X520_ORGANIZATIONAL_UNIT_NAME, LEAF_SUBJECT},
-	};
-
-	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+	for (size_t i = 0; i < FIELDS; i++)
 		if (strlen(fields[i].name) == len && memcmp(fields[i].name, field, len) == 0) {
-			known->oid = fields[i].oid;
-			known->whose = fields[i].whose;
+			known->field = i;
 			return true;
 		}
 	return false;
@@ -234,21 +233,37 @@ static bool part_of(
 	return rc == 0;
 }
 
-const char *atls_issuers_find(const struct atls_issuers *issuers, const struct atls_chain *chain,
-	char value[ATLS_NAME_TEXT])
+static bool matches(const struct known *known, const char *value)
 {
 	regex_t regex;
 
+	if (regcomp(&regex, known->pattern, REG_EXTENDED | REG_NOSUB))
+		return false;
+	bool found = regexec(&regex, value, 0, NULL, 0) == 0;
+	regfree(&regex);
+	return found;
+}
+
+/* Each part is read once: the rows ask for the same few over and over. */
+const char *atls_issuers_find(const struct atls_issuers *issuers, const struct atls_chain *chain,
+	char value[ATLS_NAME_TEXT])
+{
+	enum { UNREAD, THERE, NOT_THERE } state[FIELDS] = {UNREAD};
+	char part[FIELDS][ATLS_NAME_TEXT];
+
 	for (size_t i = 0; issuers && chain->count && i < issuers->count; i++) {
 		const struct known *known = &issuers->known[i];
-		unsigned at = known->whose == TOP_ISSUER ? chain->count - 1 : 0;
-		if (!part_of(chain->crt[at], known->whose, known->oid, value) ||
-			regcomp(&regex, known->pattern, REG_EXTENDED | REG_NOSUB))
+		const struct field *field = &fields[known->field];
+		char *text = part[known->field];
+		if (state[known->field] == UNREAD) {
+			unsigned at = field->whose == TOP_ISSUER ? chain->count - 1 : 0;
+			bool there = part_of(chain->crt[at], field->whose, field->oid, text);
+			state[known->field] = there ? THERE : NOT_THERE;
+		}
+		if (state[known->field] == NOT_THERE || !matches(known, text))
 			continue;
-		bool found = regexec(&regex, value, 0, NULL, 0) == 0;
-		regfree(&regex);
-		if (found)
-			return known->product;
+		memcpy(value, text, ATLS_NAME_TEXT);
+		return known->product;
 	}
 	value[0] = '\0';
 	return NULL;

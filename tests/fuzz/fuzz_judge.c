@@ -106,7 +106,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.baseline = how & 8 ? &base : NULL,
 		.pin_count = how & 16 ? 1 : 0,
 		.now = CERT_NOW};
-	const struct atls_other other = {.name = "x.invalid", .way = "directly", .sight = sight};
+	/* Of others the leaf and its issuer do: each certificate is read anew for each of them. */
+	struct atls_other other = {.name = "x.invalid", .way = "directly", .sight = sight};
 	const struct atls_further further = {.invented = how & 32 ? &other : NULL,
 		.canaries = &other,
 		.canary_count = (how & 64) != 0,
@@ -114,6 +115,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.way_count = (how & 128) != 0,
 		.http = &http};
 
+	other.sight.count = certs < 2 ? certs : 2;
 	if (rest)
 		atls_http_head_read(
 			&http, (const char *)part[certs + 2].data, part[certs + 2].size);
