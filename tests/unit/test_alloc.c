@@ -15,6 +15,7 @@
 
 #include "core/buf.h"
 #include "core/session.h"
+#include "trust/judge.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -183,6 +184,12 @@ char *__wrap_strdup(const char *text)
 char *__wrap_strndup(const char *text, size_t max)
 {
 	return duplicate(text, strnlen(text, max), OURS);
+}
+
+/* Stands before the C library's, which would ask where nobody counts. */
+void *reallocarray(void *ptr, size_t count, size_t size)
+{
+	return size && count > SIZE_MAX / size ? NULL : __wrap_realloc(ptr, count * size);
 }
 
 static void *tls_malloc(size_t size)
@@ -882,6 +889,114 @@ static void policy_judges(void)
 	judge_teardown();
 }
 
+/* ---- who stands between ---------------------------------------------------------------------- */
+
+/* Beyond the room that a first one makes. */
+#define MANY_ROOTS 70u
+
+static void use_roots(const void *ctx)
+{
+	gnutls_datum_t der[4];
+	struct atls_chain chain = {0};
+	unsigned held = 0;
+	uint8_t other[8] = {0};
+	(void)ctx;
+	struct atls_roots *roots = atls_roots_new();
+	if (!roots) {
+		ok(heap.refused > 0);
+		return;
+	}
+	bool taken = atls_roots_add(roots, root.der.data, root.der.size, ATLS_ORIGIN_PUBLIC) == 0;
+	ok(taken || heap.refused);
+	eq_int(atls_roots_holds(roots, root.der.data, root.der.size), taken);
+	for (unsigned i = 0; i < MANY_ROOTS; i++) {
+		other[0] = (uint8_t)i;
+		int rc = atls_roots_add(roots, other, sizeof other, ATLS_ORIGIN_ADDED);
+		ok(rc == 0 || (rc == ATLS_E_MEMORY && heap.refused));
+		eq_int(atls_roots_holds(roots, other, sizeof other), rc == 0);
+		held += rc == 0;
+	}
+	eq_int(atls_roots_count(roots, ATLS_ORIGIN_ADDED), held);
+	eq_int(atls_roots_count(roots, ATLS_ORIGIN_PUBLIC), taken);
+	if (atls_chain_import(&chain, der,
+		    chain_der((const struct cert *const[4]){&leaf, &inter}, der)) == 0) {
+		gnutls_x509_trust_list_t list = atls_roots_for(roots, &chain, false);
+		ok(list || heap.refused);
+		if (list)
+			gnutls_x509_trust_list_deinit(list, 1);
+	}
+	atls_chain_free(&chain);
+	atls_roots_free(roots);
+}
+
+/* A sight, what is known of it, and what must come of it as long as memory lasts. */
+struct case_of {
+	struct atls_expected expected;
+	gnutls_datum_t chain[4], before[4];
+	unsigned count, before_count;
+	enum atls_finding finding;
+};
+
+/* Short memory may leave a case open, and vouches for nobody. (Where GnuTLS hides that it got no
+ * memory for a public root, an added one may still be accused.) */
+static void use_case(const void *ctx)
+{
+	const struct case_of *given = ctx;
+	struct atls_judgement got;
+	struct atls_expected expected = given->expected;
+	const struct atls_sight before = {.chain = given->before, .count = given->before_count};
+	const struct atls_sight sight = {.chain = given->chain, .count = given->count, .alpn = ""};
+	int rc;
+
+	if (before.count)
+		expected.baseline = &before;
+	rc = atls_judge(&expected, &sight, NULL, &got);
+	ok(rc == 0 || (rc == ATLS_E_MEMORY && heap.refused));
+	if (!heap.refused)
+		eq_int(got.finding, given->finding);
+	ok(got.finding != ATLS_DIRECT || given->finding == ATLS_DIRECT);
+}
+
+static void case_with(const char *name, struct case_of *given, const struct cert *const chain[4],
+	const struct cert *const before[4])
+{
+	given->count = chain_der(chain, given->chain);
+	given->before_count = chain_der(before, given->before);
+	refuse_each(use_case, given, name);
+}
+
+static void who_stands_between(void)
+{
+	static const struct cert *const none[4];
+	struct cert stranger, forged, old, rotated;
+	judge_setup();
+	cert_make(&stranger, &(struct cert_spec){.cn = "Stranger", .ca = true}, NULL);
+	cert_make(&forged, &(struct cert_spec){.cn = "Forged", .names = NAME}, &stranger);
+	cert_make(&old, &(struct cert_spec){.cn = "Old", .names = NAME}, &other_root);
+	cert_make(&rotated, &(struct cert_spec){.cn = "Rotated", .names = NAME}, &other_root);
+	refuse_each(use_roots, NULL, "roots");
+	struct atls_roots *roots = atls_roots_new();
+	ok(roots && !atls_roots_add(roots, root.der.data, root.der.size, ATLS_ORIGIN_PUBLIC));
+	const struct atls_expected expected = {.name = NAME, .roots = roots, .now = CERT_NOW};
+	case_with("a public root vouches",
+		&(struct case_of){.expected = expected, .finding = ATLS_DIRECT},
+		(const struct cert *const[4]){&leaf, &inter}, none);
+	case_with("another than before",
+		&(struct case_of){.expected = expected, .finding = ATLS_INTERCEPTED},
+		(const struct cert *const[4]){&forged},
+		(const struct cert *const[4]){&leaf, &inter});
+	case_with("another key of the same CA",
+		&(struct case_of){.expected = expected, .finding = ATLS_DIRECT},
+		(const struct cert *const[4]){&rotated},
+		(const struct cert *const[4]){&old, &other_root});
+	atls_roots_free(roots);
+	cert_free(&rotated);
+	cert_free(&old);
+	cert_free(&forged);
+	cert_free(&stranger);
+	judge_teardown();
+}
+
 /* ---------------------------------------------------------------------------------------------- */
 
 static void the_linker_wraps(void)
@@ -913,5 +1028,6 @@ int main(void)
 	run(session_table);
 	run(bodies_and_pins);
 	run(policy_judges);
+	run(who_stands_between);
 	return tap_done();
 }
