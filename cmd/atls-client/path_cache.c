@@ -191,27 +191,6 @@ static void prune(json_t *paths)
 	}
 }
 
-/* Whole or not at all. 0 or errno. */
-static int write_file(const struct path_cache *cache, const json_t *root)
-{
-	char *temporary = NULL;
-	if (asprintf(&temporary, "%s.XXXXXX", cache->name) < 0)
-		return ENOMEM;
-	/* Mode 0600 of itself. */
-	int fd = mkostemp(temporary, O_CLOEXEC), why = fd < 0 ? errno : 0;
-	if (!why && (json_dumpfd(root, fd, JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_SORT_KEYS) ||
-			    write(fd, "\n", 1) != 1 || fsync(fd)))
-		why = errno ? errno : EIO;
-	if (fd >= 0 && close(fd) && !why)
-		why = errno;
-	if (!why && rename(temporary, cache->name))
-		why = errno;
-	if (why && fd >= 0)
-		unlink(temporary);
-	free(temporary);
-	return why;
-}
-
 /* Held while the file is read and written anew, beside it since that one is replaced. */
 static int lock(const struct path_cache *cache)
 {
@@ -244,7 +223,7 @@ static void replace(
 		json_object_del(paths, cache->key);
 	if (root) {
 		prune(paths);
-		why = write_file(cache, root);
+		why = atls_out_replace(cache->name, root, 0600);
 	}
 	if (why)
 		complain(cache, client, strerror(why));

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define STATE_SCHEMA "atls-probe-state/1"
 
@@ -85,26 +84,14 @@ bool watch_is_news(struct watch *watch, const struct probe *probe)
 
 int watch_keep(struct watch *watch, struct atls_error *err)
 {
-	char temporary[4096];
-
 	if (!watch->name || !watch->changed)
 		return ATLS_OK;
-	int len = snprintf(temporary, sizeof temporary, "%s.new", watch->name);
-	if (len < 0 || (size_t)len >= sizeof temporary)
-		return atls_error_set(
-			err, ATLS_E_LOCAL, "state '%s': the name is too long", watch->name);
 	json_t *root = json_pack("{s:s, s:O}", "schema", STATE_SCHEMA, "targets", watch->state);
-	FILE *file = fopen(temporary, "we");
-	bool done = root && file && json_dumpf(root, file, JSON_INDENT(1)) == 0 &&
-		    fputc('\n', file) != EOF && fflush(file) == 0 && fsync(fileno(file)) == 0;
-	int why = errno;
+	int why = atls_out_replace(watch->name, root, 0666);
 	json_decref(root);
-	if (file && fclose(file) != 0)
-		done = false;
-	if (done && rename(temporary, watch->name) == 0) {
-		watch->changed = false;
-		return ATLS_OK;
-	}
-	return atls_error_set(
-		err, ATLS_E_LOCAL, "cannot write state '%s': %s", watch->name, strerror(why));
+	if (why)
+		return atls_error_set(err, ATLS_E_LOCAL, "cannot write state '%s': %s", watch->name,
+			strerror(why));
+	watch->changed = false;
+	return ATLS_OK;
 }

@@ -1,5 +1,6 @@
 #include "cli/out.h"
 
+#include "cli/file.h"
 #include "cli/log.h"
 #include "core/err.h"
 
@@ -51,6 +52,20 @@ int atls_out_json(json_t *value, struct atls_error *err)
 	if (!wrote && why)
 		return atls_error_set(err, ATLS_E_LOCAL, "standard output: %s", strerror(why));
 	return atls_out_flush(err);
+}
+
+int atls_out_replace(const char *name, const json_t *value, mode_t mode)
+{
+	char *text = json_dumps(value, JSON_INDENT(1) | JSON_ENSURE_ASCII | JSON_SORT_KEYS);
+	char *lines = NULL;
+	int len = text ? asprintf(&lines, "%s\n", text) : -1, why = ENOMEM;
+
+	if (len >= 0) {
+		why = atls_file_replace(name, lines, (size_t)len, mode);
+		free(lines);
+	}
+	free(text);
+	return why;
 }
 
 json_t *atls_out_string(const char *text)

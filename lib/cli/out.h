@@ -4,6 +4,7 @@
 #include "atls.h"
 
 #include <jansson.h>
+#include <sys/stat.h>
 #include <time.h>
 
 /* Prints to standard output with the escaping of atls_log_escape(), for text results. A newline
@@ -14,6 +15,10 @@ void atls_out_text(const char *format, ...) __attribute__((format(printf, 1, 2))
  * and flushes it. Takes over the reference. 0 or ATLS_E_LOCAL / ATLS_E_MEMORY (a null value) with
  * err filled. */
 int atls_out_json(json_t *value, struct atls_error *err);
+
+/* Writes a JSON value, for people too, to a file by atls_file_replace(). 0 or an errno: ENOMEM for
+ * a null value. */
+int atls_out_replace(const char *name, const json_t *value, mode_t mode);
 
 /* A JSON string of text whose bytes a peer may have chosen: what is not UTF-8 becomes \xNN. Null if
  * memory is short. */

@@ -1,5 +1,6 @@
 #include "cli/portfile.h"
 
+#include "cli/file.h"
 #include "core/err.h"
 
 #include <errno.h>
@@ -37,22 +38,16 @@ static int write_in_place(
 int atls_port_file(const char *path, const unsigned *ports, unsigned count, struct atls_error *err)
 {
 	struct stat info;
-	char *temporary;
+	char *text = NULL;
+	size_t len = 0;
+
 	if (strcmp(path, "-") == 0 || (stat(path, &info) == 0 && !S_ISREG(info.st_mode)))
 		return write_in_place(path, ports, count, err);
-	if (asprintf(&temporary, "%s.new", path) < 0)
-		return atls_error_set(err, ATLS_E_MEMORY, "out of memory");
-	FILE *file = fopen(temporary, "we");
-	int rc = ATLS_OK;
-	if (!file) {
-		rc = fail(path, err);
-	} else {
-		bool done = write_ports(file, ports, count);
-		if (fclose(file) || !done || rename(temporary, path)) {
-			rc = fail(path, err);
-			remove(temporary);
-		}
-	}
-	free(temporary);
-	return rc;
+	FILE *file = open_memstream(&text, &len);
+	bool made = file && write_ports(file, ports, count);
+	if (file && fclose(file))
+		made = false;
+	errno = made ? atls_file_replace(path, text, len, 0666) : ENOMEM;
+	free(text);
+	return errno ? fail(path, err) : ATLS_OK;
 }
