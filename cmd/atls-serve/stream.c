@@ -179,6 +179,9 @@ bool stream_answer(struct tunnel *tunnel)
 	}
 	if (ends(tunnel, now)) {
 		bool remember = atls_stream_server_facts(tunnel->session->stream).delivered;
+		/* Nobody may wait for what is gone. */
+		if (!remember)
+			stream_release(tunnel->session);
 		tunnel_end(tunnel, remember);
 		return true;
 	}
