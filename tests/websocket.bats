@@ -156,7 +156,8 @@ get_upgrade() { # HEADER...
             echoes --report "$DIR/report" "http://127.0.0.1:$RELAY_PORT"
             stop relay
             cuts=$(sed -n 's/ frames were cut$//p' "$DIR/relay.log")
-            jq -e --argjson cuts "$cuts" '.ok and $cuts > 0 and .path.websocket.lost == $cuts' "$DIR/report" ||
+            # One that ends before the client read the greeting counts as none.
+            jq -e --argjson cuts "$cuts" '.ok and $cuts > 0 and .path.websocket.lost <= $cuts' "$DIR/report" ||
                 { echo "$way $where: $cuts cuts" && jq .path "$DIR/report" && return 1; }
         done
     done
