@@ -371,15 +371,15 @@ cookies_stripped() {
 }
 
 @test "nginx: content types of requests stripped" {
-    local encoding
+    local encoding hint='hint: it takes that type: something on the way strips or changes it'
     box_nginx_hostile "$HTTP_PORT" 'proxy_set_header Content-Type "";'
     in_front 'nginx, types of requests stripped'
     for encoding in "${ENCODINGS[@]}"; do
         refuses 5 "$encoding" "atls-client: HTTP: status 415: what answers there does not take bodies \
-of type application/$(type_of "$encoding")"
+of type application/$(type_of "$encoding")" "$hint"
     done
     refuses 5 auto "atls-client: HTTP: status 415: what answers there does not take bodies of type \
-application/atls+json"
+application/atls+json" "$hint"
 }
 
 type_of() { # ENCODING
@@ -525,4 +525,6 @@ HAPROXY_5S=('timeout connect 5s' 'timeout client 5s' 'timeout server 5s' 'timeou
     (($(wc -l <"$TABLE") == 4 * BOXES))
     mkdir -p "$ATLS_ROOT/.build"
     cp "$TABLE" "$ATLS_ROOT/.build/boxes.tsv"
+    tests/boxes-table.sh mdoc "$TABLE" >"$DIR/table"
+    [[ $(<man/atls.7) == *"$(<"$DIR/table")"* ]]
 }

@@ -80,6 +80,30 @@ static enum atls_answer_means judge_class(long status, struct atls_error *err)
 	return refusal(status, err);
 }
 
+static bool lists(const char *types, const char *type)
+{
+	size_t len = strlen(type);
+	for (const char *at = types; *at; at += strspn(at, ", ")) {
+		size_t part = strcspn(at, ", ");
+		if (part == len && strncmp(at, type, len) == 0)
+			return true;
+		at += part;
+	}
+	return false;
+}
+
+/* Who takes the very type that was sent did not get it. */
+static void hint_types(const char *types, const char *sent, struct atls_error *err)
+{
+	if (lists(types, sent))
+		atls_error_hint(
+			err, "it takes that type: something on the way strips or changes it");
+	else
+		atls_error_hint(err,
+			"it takes %s; --raw TYPE has to be the same on both sides, or on neither",
+			types);
+}
+
 enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 	const struct atls_body_codec *codec, bool first, struct atls_body *body,
 	struct atls_error *err)
@@ -102,10 +126,7 @@ enum atls_answer_means atls_answer_judge(struct atls_http_answer *answer,
 			"HTTP: status %ld: what answers there does not take bodies of type %s",
 			status, codec->content_type);
 		if (status == 415 && answer->accept[0])
-			atls_error_hint(err,
-				"it takes %s; --raw TYPE has to be the same on both sides, or on "
-				"neither",
-				answer->accept);
+			hint_types(answer->accept, codec->content_type, err);
 		return ATLS_ANSWER_OTHER_ENCODING;
 	case 403:
 	case 404:

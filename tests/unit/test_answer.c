@@ -122,6 +122,15 @@ static void what_would_be_taken_is_told(void)
 	eq_int(atls_answer_judge(&answer, atls_body_codec(ATLS_ATLS), true, &body, &err),
 		ATLS_ANSWER_OTHER_ENCODING);
 	ok(strstr(err.hint, "application/ssh+octet-stream; --raw TYPE") != NULL);
+	/* Its name begins like one that was sent, and is not it. */
+	err = (struct atls_error){0};
+	strcpy(answer.accept, "application/atls+octet-stream, application/atls+json");
+	(void)atls_answer_judge(&answer, atls_body_codec(ATLS_ATLS), true, &body, &err);
+	ok(strstr(err.hint, "it takes application/atls+octet-stream, ") != NULL);
+	err = (struct atls_error){0};
+	strcpy(answer.accept, "application/atls+json, application/atls");
+	(void)atls_answer_judge(&answer, atls_body_codec(ATLS_ATLS), true, &body, &err);
+	ok(strstr(err.hint, "strips or changes it") != NULL);
 }
 
 static void only_the_own_type_is_taken(void)
