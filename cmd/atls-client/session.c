@@ -248,10 +248,8 @@ static void on_deadline(evutil_socket_t fd, short what, void *ctx)
 /* One body is on its way while the next is made. */
 static size_t output_max(const struct settings *settings)
 {
-	size_t most = (size_t)settings->body_size;
-	if (most < ATLS_STREAM_BODY_LONG)
-		most = ATLS_STREAM_BODY_LONG;
-	return 2 * most;
+	size_t size = (size_t)settings->body_size;
+	return 2 * (size < ATLS_STREAM_BODY_LONG ? ATLS_STREAM_BODY_LONG : size);
 }
 
 /* The one place where the inner TLS is, or is none. */

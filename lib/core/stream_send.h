@@ -29,14 +29,14 @@ struct atls_piece {
 struct atls_send {
 	struct atls_block *first, *last;
 	size_t block_size; /* of one block, and of one body */
-	size_t keep_max; /* bytes that are not acknowledged, above which there is no room */
-	uint64_t acked;  /* the other end has all before this */
-	uint64_t next;   /* the first byte that was not sent, or is to be sent anew */
-	uint64_t top;    /* one past the last byte that was ever sent */
-	uint64_t end;    /* one past the last byte that there is */
-	uint64_t max;    /* credit: one past the last byte that may be sent */
-	bool ended;      /* there will be no more bytes */
-	bool aborted;    /* although there should be */
+	size_t keep_max;   /* bytes that are not acknowledged, above which there is no room */
+	uint64_t acked;    /* the other end has all before this */
+	uint64_t next;     /* the first byte that was not sent, or is to be sent anew */
+	uint64_t top;      /* one past the last byte that was ever sent */
+	uint64_t end;      /* one past the last byte that there is */
+	uint64_t max;      /* credit: one past the last byte that may be sent */
+	bool ended;        /* there will be no more bytes */
+	bool aborted;      /* although there should be */
 	bool fin_sent, fin_ever, fin_acked;
 };
 

@@ -24,8 +24,8 @@ struct atls_stream_server {
 	struct atls_waiting waiting[ATLS_WAITING_MAX]; /* the oldest first */
 	unsigned count;
 	uint64_t exchanges;
-	uint64_t timed;     /* an answer's last byte, whose acknowledgement is awaited; 0: none... */
-	int64_t timed_at;   /* ...since then */
+	uint64_t timed;   /* an answer's last byte, whose acknowledgement is awaited; 0: none... */
+	int64_t timed_at; /* ...since then */
 	int64_t round_trip; /* the shortest so far; INT64_MAX: none */
 	struct atls_attachment ws;
 };

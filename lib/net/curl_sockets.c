@@ -12,6 +12,18 @@ struct atls_curl_socket {
 	LIST_ENTRY(atls_curl_socket) entry;
 };
 
+static void forget(struct atls_curl_sockets *sockets, curl_socket_t fd)
+{
+	struct atls_curl_socket *note;
+	LIST_FOREACH(note, &sockets->open, entry) if (note->fd == fd) break;
+	if (note) {
+		LIST_REMOVE(note, entry);
+		free(note);
+	}
+}
+
+/* A socket that was never connected libcurl may close without a word: its note goes when its number
+ * is given out again. */
 static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockaddr *address)
 {
 	(void)purpose;
@@ -24,20 +36,24 @@ static curl_socket_t on_open(void *ctx, curlsocktype purpose, struct curl_sockad
 		free(note);
 		return CURL_SOCKET_BAD;
 	}
+	forget(sockets, note->fd);
 	LIST_INSERT_HEAD(&sockets->open, note, entry);
 	return note->fd;
 }
 
 static int on_close(void *ctx, curl_socket_t fd)
 {
-	struct atls_curl_sockets *sockets = ctx;
+	forget(ctx, fd);
+	return close(fd);
+}
+
+void atls_curl_sockets_free(struct atls_curl_sockets *sockets)
+{
 	struct atls_curl_socket *note;
-	LIST_FOREACH(note, &sockets->open, entry) if (note->fd == fd) break;
-	if (note) {
+	while ((note = LIST_FIRST(&sockets->open))) {
 		LIST_REMOVE(note, entry);
 		free(note);
 	}
-	return close(fd);
 }
 
 void atls_curl_sockets_note(struct atls_curl_sockets *sockets, CURL *easy)

@@ -15,6 +15,9 @@ struct atls_curl_sockets {
 	LIST_HEAD(, atls_curl_socket) open;
 };
 
+/* After the last of these connections. */
+void atls_curl_sockets_free(struct atls_curl_sockets *sockets);
+
 /* The connections that easy makes from now on are noted here. */
 void atls_curl_sockets_note(struct atls_curl_sockets *sockets, CURL *easy);
 

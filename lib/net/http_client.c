@@ -130,6 +130,7 @@ void atls_http_client_free(struct atls_http_client *client)
 	if (!client)
 		return;
 	atls_curl_loop_free(client->loop);
+	atls_curl_sockets_free(&client->sockets);
 	atls_outers_free(&client->outers);
 	free(client);
 }
