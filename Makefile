@@ -171,10 +171,11 @@ fuzz: ## FUZZ_RUNS (one million) executions of each fuzz target; findings in .bu
 	@$(MAKE) --no-print-directory -s -j2 FLAVOUR=fuzz build-tests
 	@tests/fuzz.sh
 
-soak: ## SOAK_SECONDS (600) at the session limit, and 64 MiB each way through long faults
+soak: ## SOAK_SECONDS (600) at the session limit, 64 MiB each way through long faults, 4 GiB read
 	@tests/setup.sh soak
 	@$(MAKE) --no-print-directory -s -j2 all helpers
 	@tests/soak.sh
+	@python3 tests/soak_dump.py
 	@STREAM_MIB=64 STREAM_SILENCE=30 STREAM_TIMEOUT=600 \
 		bats -f 'of silence|another address|killed and started' tests/stream.bats
 
