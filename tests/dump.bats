@@ -293,6 +293,20 @@ assert peak < 16384, f"{peak} KiB"
 PY
 }
 
+@test "the manual page's examples do what they say" {
+    local line count=0
+    rfc8448 simple-1rtt >capture.bin
+    cat "$sample/simple-1rtt/keylog.txt" "$DIR/tool.keys" >keys.log
+    cp -r "$DIR/json-1.3" capture && cp "$DIR/all.pcap" capture.pcap
+    while read -r line; do
+        run -0 --separate-stderr env PATH="$root/bin:$PATH" bash -c "$line"
+        [[ -z $stderr ]]
+        [[ $line == *--check* || -n $output ]]
+        count=$((count + 1))
+    done < <(sed -n 's/^\$ \(atls-dump .*\)/\1/p' "$root/man/atls-dump.1")
+    ((count == 6))
+}
+
 @test "wrong usage and local faults have their codes" {
     run -2 --separate-stderr "$dump" --json -v x
     run -2 --separate-stderr "$dump" --plaintext d x
