@@ -268,7 +268,8 @@ def data_first(x):
 
 @deviation("not_authentic", "json", "atls")
 def altered(x):
-    x[-1].up = x[-1].up[:-1] + bytes([x[-1].up[-1] ^ 1])
+    last = [e for e in x if e.up][-1]
+    last.up = last.up[:-1] + bytes([last.up[-1] ^ 1])
 
 
 @deviation("data_after_close", "json", "atls")
@@ -283,12 +284,14 @@ def after_alert(x):
 
 @deviation("truncated", "json", "atls")
 def truncated(x):
-    x[-1].down = b"".join(records(x[-1].down)[:-1])
+    last = [e for e in x if e.down][-1]
+    last.down = b"".join(records(last.down)[:-1])
 
 
 @deviation("record_cut", "atls")
 def cut_record(x):
-    x[-1].down = x[-1].down[:-4]
+    last = [e for e in x if e.down][-1]
+    last.down = last.down[:-4]
 
 
 @deviation("no_server_hello", "atls")
