@@ -198,7 +198,7 @@ _portal() { # PORT CERT-OR-EMPTY
 }
 
 @test "the second table of atls-probe(1) is what was found here" {
-    sed -n '/^\.\" ports, by/,/^\.\" end of/{/^\.\"/!p}' "$ATLS_ROOT/man/atls-probe.1" >"$DIR/page"
+    sed -n '/^\.\\" ports, by/,/^\.\\" end of/{/^\.\\"/!p}' "$ATLS_ROOT/man/atls-probe.1" >"$DIR/page"
     "$ATLS_ROOT/tests/probe-table.sh" ports "$TABLE" >"$DIR/found"
     diff -u "$DIR/page" "$DIR/found"
 }

@@ -67,8 +67,9 @@ static void plan(struct session *session, bool greeted)
 static void tell_end(const struct session *session, bool greeted, const struct atls_error *err)
 {
 	char name[16];
-	const struct atls_log_about about = {
-		"websocket_end", name, ws_found_json(&session->ws_found)};
+	const struct atls_log_about about = {.event = "websocket_end",
+		.session = name,
+		.facts = ws_found_json(&session->ws_found)};
 	snprintf(name, sizeof name, "%u", session->number);
 	atls_log_event(&session->client->log, ATLS_LOG_VERBOSE, &about, "session %s: %s: %s%s",
 		name, greeted ? "its WebSocket was lost" : "no WebSocket", err->text,
