@@ -1,5 +1,6 @@
 #include "atls.h"
 
+#include "core/ascii.h"
 #include "core/body.h"
 #include "core/body_binary.h"
 #include "core/body_json.h"
@@ -50,17 +51,11 @@ int atls_encoding_by_name(const char *name)
 	return -1;
 }
 
-/* Not strcasecmp(), which asks the locale. */
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 bool atls_body_type_is(const char *value, const char *type)
 {
 	value += strspn(value, " \t");
 	for (; *type; value++, type++)
-		if (lower(*value) != *type)
+		if (atls_lower(*value) != *type)
 			return false;
 	value += strspn(value, " \t");
 	return *value == '\0' || *value == ';';

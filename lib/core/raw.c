@@ -1,5 +1,6 @@
 #include "core/raw.h"
 
+#include "core/ascii.h"
 #include "core/body_binary.h"
 #include "core/engine_impl.h"
 #include "core/err.h"
@@ -15,20 +16,14 @@ static bool is_alnum(char c)
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-/* Not tolower(), which asks the locale. */
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 /* RFC 6838 section 4.2 allows more, which would have to be quoted somewhere. */
 static bool is_type(const char *type)
 {
 	size_t len = strlen(type);
-	if (len == 0 || len > ATLS_RAW_TYPE_MAX || !is_alnum(lower(type[0])))
+	if (len == 0 || len > ATLS_RAW_TYPE_MAX || !is_alnum(atls_lower(type[0])))
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (!is_alnum(lower(type[i])) && !strchr("._-", type[i]))
+		if (!is_alnum(atls_lower(type[i])) && !strchr("._-", type[i]))
 			return false;
 	return true;
 }
@@ -41,7 +36,7 @@ int atls_raw_init(struct atls_raw *raw, const char *type, struct atls_error *err
 			ATLS_RAW_TYPE_MAX);
 	snprintf(raw->content_type, sizeof raw->content_type, "application/%s+octet-stream", type);
 	for (char *at = raw->content_type; *at; at++)
-		*at = lower(*at);
+		*at = atls_lower(*at);
 	if (strcmp(raw->content_type, atls_body_codec(ATLS_OCTET_STREAM)->content_type) == 0)
 		return atls_error_set(
 			err, ATLS_E_USAGE, "'%s' is the type of bodies with the inner TLS", type);

@@ -1,5 +1,6 @@
 #include "trust/name.h"
 
+#include "core/ascii.h"
 #include "trust/text.h"
 
 #include <arpa/inet.h>
@@ -38,11 +39,6 @@ void atls_name_parse(struct atls_name *name, const char *text)
 	gnutls_free(mapped.data);
 }
 
-static char lower(char c)
-{
-	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
-
 static bool dns_matches(const char *name, const gnutls_datum_t *san)
 {
 	const char *pattern = (const char *)san->data;
@@ -59,7 +55,7 @@ static bool dns_matches(const char *name, const gnutls_datum_t *san)
 	if (len == 0 || strlen(name) != len)
 		return false;
 	for (size_t i = 0; i < len; i++)
-		if (lower(name[i]) != lower(pattern[i]))
+		if (atls_lower(name[i]) != atls_lower(pattern[i]))
 			return false;
 	return true;
 }
