@@ -276,7 +276,7 @@ int atls_stream_client_answered(struct atls_stream_client *client, unsigned numb
 		note_gap(client, dict->down + len, now);
 	atls_stream_check_gap(client, now);
 	int64_t round_trip = now - slot.sent_at;
-	if (round_trip < client->round_trip || client->round_trip == 0)
+	if (round_trip < client->round_trip)
 		client->round_trip = round_trip;
 	tune(client, slot.to - slot.from + len, round_trip, now);
 	return ATLS_OK;

@@ -17,7 +17,7 @@ struct atls_stream_client *atls_stream_client_new(
 	client->gen = 1;
 	client->inflight = 1;
 	client->alive = now;
-	client->lost_since = INT64_MAX;
+	client->lost_since = client->round_trip = INT64_MAX;
 	client->backoff = ATLS_BACKOFF_MIN_MS;
 	client->poll_pause = ATLS_PACE_MIN_MS;
 	client->poll_ms = limits->poll_ms;
@@ -314,15 +314,6 @@ static enum atls_stream_step wait(const struct atls_stream_client *client, int64
 	return ATLS_STREAM_WAIT;
 }
 
-/* What a path is wide for, a long one takes only in large bodies. */
-static void size_bodies(struct atls_stream_client *client)
-{
-	const struct atls_stream_limits *limits = &client->limits;
-	bool larger =
-		limits->body_long > limits->body_max && client->round_trip >= ATLS_STREAM_LONG_MS;
-	atls_send_resize(&client->send, larger ? limits->body_long : limits->body_max);
-}
-
 enum atls_stream_step atls_stream_client_next(
 	struct atls_stream_client *client, int64_t now, struct atls_stream_post *out, int64_t *at)
 {
@@ -330,7 +321,8 @@ enum atls_stream_step atls_stream_client_next(
 	out->piece = (struct atls_piece){0};
 	if (client->ws.on)
 		return atls_stream_ws_step(client);
-	size_bodies(client);
+	atls_send_resize(&client->send, client->limits.body_max, client->limits.body_long,
+		client->round_trip);
 	atls_stream_check_gap(client, now);
 	if (is_over(client)) {
 		enum atls_stream_step step = closing(client, now, out);

@@ -63,7 +63,7 @@ struct atls_stream_client {
 	int64_t poll_ms, cut_ms;
 	unsigned byes; /* made, of the last acknowledgement */
 	bool bye_heard;
-	int64_t round_trip; /* the shortest so far; 0: none */
+	int64_t round_trip; /* the shortest so far; INT64_MAX: none */
 	struct atls_tuning tuning;
 	uint32_t random;
 	uint64_t exchanges, losses;

@@ -1,7 +1,7 @@
 #include "core/stream_send.h"
 
 #include "core/err.h"
-#include "core/stream_dict.h"
+#include "core/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +31,11 @@ void atls_send_free(struct atls_send *send)
 	send->first = send->last = NULL;
 }
 
-void atls_send_resize(struct atls_send *send, size_t block_size)
+void atls_send_resize(struct atls_send *send, size_t body_max, size_t body_long, int64_t round_trip)
 {
-	send->block_size = block_size;
+	bool larger = body_long > body_max && round_trip != INT64_MAX &&
+		      round_trip >= ATLS_STREAM_LONG_MS;
+	send->block_size = larger ? body_long : body_max;
 }
 
 /* Behind what waits to go out, more will come until it does: a block that is full at once would

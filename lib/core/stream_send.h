@@ -44,8 +44,11 @@ struct atls_send {
 void atls_send_init(struct atls_send *send, size_t block_size, size_t keep_max);
 void atls_send_free(struct atls_send *send);
 
-/* From now on blocks of so many bytes. */
-void atls_send_resize(struct atls_send *send, size_t block_size);
+/* From now on blocks of body_max bytes, or of body_long if that is more and the path a long one, by
+ * the shortest round trip so far in ms (INT64_MAX: none was seen): wide as it is, such a path takes
+ * much only in large bodies. */
+void atls_send_resize(
+	struct atls_send *send, size_t body_max, size_t body_long, int64_t round_trip);
 
 /* How many bytes more it may hold, if unsent_max of them wait to be sent at most. */
 size_t atls_send_room(const struct atls_send *send, size_t unsent_max);

@@ -135,14 +135,6 @@ static void note_round_trip(struct atls_stream_server *server, int64_t now)
 	server->timed = 0;
 }
 
-static void size_bodies(struct atls_stream_server *server)
-{
-	const struct atls_stream_server_limits *limits = &server->limits;
-	bool larger = limits->body_long > limits->body_max && server->round_trip != INT64_MAX &&
-		      server->round_trip >= ATLS_STREAM_LONG_MS;
-	atls_send_resize(&server->send, larger ? limits->body_long : limits->body_max);
-}
-
 int atls_stream_server_request(struct atls_stream_server *server, void *request,
 	const struct atls_stream_dict *dict, const void *bytes, size_t len, int64_t now,
 	struct atls_error *err)
@@ -163,7 +155,8 @@ int atls_stream_server_request(struct atls_stream_server *server, void *request,
 		return rc == ATLS_E_AGAIN ? ATLS_E_LIMIT : rc;
 	atls_recv_end(&server->recv, dict->has);
 	server->exchanges++;
-	size_bodies(server);
+	atls_send_resize(&server->send, server->limits.body_max, server->limits.body_long,
+		server->round_trip);
 	if (is_done(server))
 		atls_stream_release_all(server, false);
 	add(server, request, dict, now);

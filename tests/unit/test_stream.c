@@ -576,6 +576,33 @@ static void a_body_that_is_too_large_is_halved(void)
 	atls_stream_client_free(client);
 }
 
+/* One answer within the millisecond says that the path is short, however long others take. */
+static void a_path_that_was_short_is_no_long_one(void)
+{
+	struct atls_stream_limits limits = {.window = WINDOW,
+		.body_max = BODY,
+		.body_long = 2 * BODY,
+		.inflight = 2,
+		.inflight_max = 2,
+		.poll_ms = 25000,
+		.resume_ms = 60000,
+		.seed = 1};
+	struct atls_stream_client *client = atls_stream_client_new(&limits, 0);
+	char bytes[2 * BODY] = {0}, body[2 * BODY + 1];
+	eq_int(atls_stream_client_say(client, "abc", 3), 0);
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	eq_int(answer(client, posted.slot, answers(0, 3), "", 0), 0);
+	eq_int(atls_stream_client_say(client, "def", 3), 0);
+	eq_int(next(client, 0, body), ATLS_STREAM_SEND);
+	eq_int(answer(client, posted.slot, answers(0, 6), "", ATLS_STREAM_LONG_MS), 0);
+	eq_int(next(client, ATLS_STREAM_LONG_MS, body), ATLS_STREAM_SEND);
+	ok(posted.dict.has & ATLS_DICT_POLL);
+	eq_int(atls_stream_client_say(client, bytes, sizeof bytes), 0);
+	eq_int(next(client, ATLS_STREAM_LONG_MS, body), ATLS_STREAM_SEND);
+	eq_int(posted.piece.len, BODY);
+	atls_stream_client_free(client);
+}
+
 static void two_answers_without_the_dictionary_move_it_into_bodies(void)
 {
 	struct atls_stream_client *client = client_open();
@@ -735,6 +762,7 @@ int main(void)
 	run(a_gap_that_nothing_older_can_fill_counts_as_lost);
 	run(a_gap_that_an_older_request_may_fill_has_a_second);
 	run(a_body_that_is_too_large_is_halved);
+	run(a_path_that_was_short_is_no_long_one);
 	run(two_answers_without_the_dictionary_move_it_into_bodies);
 	run(one_conflict_moves_the_dictionary_into_bodies);
 	run(three_unknown_in_a_row_are_the_end);
