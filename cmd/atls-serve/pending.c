@@ -5,10 +5,8 @@
 void pending_capture(const struct pending *pending, const char *id, unsigned status,
 	const char *type, const char *stream, const void *bytes, size_t len)
 {
-	char name[ATLS_ID_SHORT + 1] = "";
-	if (id)
-		snprintf(name, sizeof name, "%s", id);
-	const struct atls_capture_body about = {.session = id ? name : NULL,
+	char name[ATLS_ID_SHORT + 1];
+	const struct atls_capture_body about = {.session = id ? atls_id_short(id, name) : NULL,
 		.request = pending->number,
 		.down = status != 0,
 		.content_type = type,

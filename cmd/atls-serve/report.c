@@ -44,9 +44,8 @@ static void tell(const struct tunnel *tunnel, const struct atls_report_seen *see
 	struct atls_verdict verdict;
 	char name[ATLS_ID_SHORT + 1];
 	const char *peer = tunnel->session->peer;
-	snprintf(name, sizeof name, "%.*s", ATLS_ID_SHORT, tunnel->session->id);
 	const struct atls_log_about about = {.event = "report",
-		.session = name,
+		.session = atls_id_short(tunnel->session->id, name),
 		.facts = json_pack("{s:o, s:o, s:s, s:b, s:b, s:o}", "peer", atls_out_string(peer),
 			"host", atls_out_string(host), "finding", atls_report_word(finding),
 			"intercepted", atls_report_is_intercepted(finding), "tls",

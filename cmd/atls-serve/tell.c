@@ -3,16 +3,7 @@
 #include "cli/out.h"
 #include "net/clock.h"
 
-#include <stdio.h>
-
 #define SESSION_NAME (ATLS_ID_SHORT + 1)
-
-/* Never the whole id: who has that can disturb the session. */
-static const char *short_name(const char *id, char name[SESSION_NAME])
-{
-	snprintf(name, SESSION_NAME, "%.*s", ATLS_ID_SHORT, id);
-	return name;
-}
 
 /* The name that the client asked for, or nothing. */
 static const char *asked_for(gnutls_session_t tls, char *name, size_t cap)
@@ -54,7 +45,7 @@ static void tell_open_raw(const struct tunnel *tunnel)
 	const struct atls_session *session = tunnel->session;
 	char id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_open",
-		.session = short_name(session->id, id),
+		.session = atls_id_short(session->id, id),
 		.facts = facts_of(session)};
 	add_negotiated(about.facts, tunnel);
 	json_object_set_new(about.facts, "encrypted", json_false());
@@ -74,7 +65,7 @@ void tell_open(const struct tunnel *tunnel)
 	char *suite = gnutls_session_get_desc(tls);
 	char name[256], id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_open",
-		.session = short_name(session->id, id),
+		.session = atls_id_short(session->id, id),
 		.facts = facts_of(session)};
 	add_negotiated(about.facts, tunnel);
 	asked_for(tls, name, sizeof name);
@@ -97,7 +88,7 @@ void tell_end(const struct tunnel *tunnel)
 	int64_t ms = atls_now_ms() - session->opened;
 	char id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_end",
-		.session = short_name(session->id, id),
+		.session = atls_id_short(session->id, id),
 		.facts = facts_of(session)};
 	json_object_set_new(about.facts, "opened", json_boolean(tunnel->told));
 	json_object_set_new(about.facts, "duration_ms", json_integer(ms));
@@ -132,7 +123,7 @@ void tell_websocket(const struct tunnel *tunnel)
 {
 	char name[SESSION_NAME];
 	const struct atls_log_about about = {
-		.event = "websocket", .session = short_name(tunnel->session->id, name)};
+		.event = "websocket", .session = atls_id_short(tunnel->session->id, name)};
 	atls_log_event(&tunnel->service->log, ATLS_LOG_VERBOSE, &about,
 		"session %s: on a WebSocket", name);
 }
@@ -143,7 +134,7 @@ void tell_websocket_end(
 	char name[SESSION_NAME] = "?";
 	const struct atls_log_about about = {
 		.event = "websocket_end",
-		.session = tunnel ? short_name(tunnel->session->id, name) : NULL,
+		.session = tunnel ? atls_id_short(tunnel->session->id, name) : NULL,
 	};
 	atls_log_event(&service->log, ATLS_LOG_VERBOSE, &about,
 		"session %s: its WebSocket ended: %s", name, err->text);
@@ -152,7 +143,7 @@ void tell_websocket_end(
 void tell_answer(const struct service *service, const char *id, size_t len)
 {
 	char name[SESSION_NAME];
-	const struct atls_log_about about = {"answer", short_name(id, name), NULL};
+	const struct atls_log_about about = {"answer", atls_id_short(id, name), NULL};
 	atls_log_event(&service->log, ATLS_LOG_DEBUG, &about, "session %s: answer of %zu TLS bytes",
 		name, len);
 }

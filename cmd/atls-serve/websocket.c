@@ -7,7 +7,6 @@
 #include "net/clock.h"
 #include "net/ws_link.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,8 +67,8 @@ static void capture(
 	const struct websocket *socket, bool down, bool text, const void *bytes, size_t len)
 {
 	char name[ATLS_ID_SHORT + 1];
-	snprintf(name, sizeof name, "%.*s", (int)ATLS_ID_SHORT, socket->tunnel->session->id);
-	const struct atls_capture_body about = {.session = name,
+	const struct atls_capture_body about = {
+		.session = atls_id_short(socket->tunnel->session->id, name),
 		.request = socket->number,
 		.down = down,
 		.websocket = text ? "text" : "binary"};

@@ -4,6 +4,7 @@
 #include "core/id.h"
 
 #include <gnutls/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,12 @@ struct atls_sessions {
 	unsigned finished;
 	struct atls_session *oldest, *newest; /* finished */
 };
+
+const char *atls_id_short(const char *id, char text[ATLS_ID_SHORT + 1])
+{
+	snprintf(text, ATLS_ID_SHORT + 1, "%s", id);
+	return text;
+}
 
 struct atls_sessions *atls_sessions_new(const struct atls_session_limits *limits)
 {

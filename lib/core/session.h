@@ -11,6 +11,10 @@
 
 #define ATLS_ID_SHORT 6 /* characters of an id that a log may show */
 
+/* These of an id, for logs and captures: who has the whole of it can disturb the session. Returns
+ * text. */
+const char *atls_id_short(const char *id, char text[ATLS_ID_SHORT + 1]);
+
 /* A body shorter than this may repeat by right: no AEAD record is (5 header, 1 content, 1 type, 16
  * tag). */
 #define ATLS_REPEAT_MIN 23u
