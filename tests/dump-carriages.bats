@@ -71,6 +71,15 @@ expect_said() { # PLAINTEXT_NAME
     done
 }
 
+@test "a body cut where a record's bytes look like json" {
+    local way=$DIR/cut
+    "$PYTHON" "$ATLS_ROOT/tests/lib/cut_like_json.py" "$RECORDS/stream-atls" "$way"
+    run -0 --separate-stderr "$dump" --check --keylog "$RECORDS/keys" "$way"
+    [[ -z $output && -z $stderr ]]
+    "$dump" --keylog "$RECORDS/keys" --plaintext "$DIR/plain" --sessions "$way" >/dev/null
+    expect_said "$DIR/plain/000001"
+}
+
 @test "a capture has the messages of a WebSocket, and says so" {
     local index=$RECORDS/ws-atls/index.jsonl
     jq -es 'all(.websocket == "text" or .websocket == "binary")

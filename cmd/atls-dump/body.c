@@ -168,6 +168,14 @@ static bool is_json_of_ours(const uint8_t *bytes, size_t len)
 	return len && bytes[0] == '{' && memmem(bytes, len, word, sizeof word - 1);
 }
 
+/* A label of TLS bytes may stand on json, as draft -00 section 7.2 shows it; but with the
+ * dictionary in a header a body may be cut anywhere, and begin like json. */
+static bool labelled_json(const struct body *body, const struct http_message *message)
+{
+	return body->encoding == ATLS_JSON ||
+	       (!message->stream && atls_body_is_json(body->plain, body->plain_len));
+}
+
 /* What the label and the first bytes tell; true for json. */
 static bool classify(struct body *body, const struct http_message *message)
 {
@@ -176,8 +184,7 @@ static bool classify(struct body *body, const struct http_message *message)
 	bool labelled = body->encoding >= 0 || body->raw;
 	bool tls = body->plain_len >= 3 && body_looks_like_tls(body->plain, body->plain_len) == 1;
 	bool json = body->raw  ? false
-		    : labelled ? body->encoding == ATLS_JSON ||
-					 atls_body_is_json(body->plain, body->plain_len)
+		    : labelled ? labelled_json(body, message)
 			       : is_json_of_ours(body->plain, body->plain_len);
 	body->is_atls = labelled || tls || json || message->stream;
 	if (json && labelled)

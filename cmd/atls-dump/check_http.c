@@ -88,7 +88,8 @@ static void body(struct check *check, const struct flow *flow, const struct piec
 	const struct piece_http *http = piece->http;
 	bool down = piece->direction == PIECE_DOWN;
 	int told = http->content_type ? atls_encoding_by_type(http->content_type) : -1;
-	bool is_json = http->body_len && atls_body_is_json(http->body, http->body_len);
+	bool is_json = http->body_len && atls_body_is_json(http->body, http->body_len) &&
+		       (told < 0 || http->encoding == ATLS_JSON);
 	if (http->websocket || http->raw)
 		return;
 	if (http->body_len && told < 0)
