@@ -8,36 +8,10 @@
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    . tests/lib/common.bash
-    . tests/lib/atls.bash
-    begin_file
-    export BATS_TEST_TIMEOUT=${STREAM_TIMEOUT:-180}
-    export DATA=$DIR/data
-    make_pki
-    make_data "$DATA" $((${STREAM_MIB:-3} << 20))
-}
-
-setup() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    . tests/lib/common.bash
-    . tests/lib/atls.bash
-    . tests/lib/boxes.bash
-    . tests/lib/boxes2.bash
-    begin_test
-}
-
-teardown() {
-    end_squid
-    end_test
-}
-
-teardown_file() {
-    . tests/lib/common.bash
-    . tests/lib/atls.bash
-    end_file
-}
+export BATS_TEST_TIMEOUT=${STREAM_TIMEOUT:-180}
+DATA_BYTES=$((${STREAM_MIB:-3} << 20))
+# shellcheck source=lib/carried.bash
+. "$BATS_TEST_DIRNAME/lib/carried.bash"
 
 # Between client and service; RELAY is its URL.
 start_relay() { # FAULT...

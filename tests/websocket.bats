@@ -5,35 +5,9 @@
 
 bats_require_minimum_version 1.5.0
 
-setup_file() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    . tests/lib/common.bash
-    . tests/lib/atls.bash
-    begin_file
-    export DATA=$DIR/data
-    make_pki
-    make_data "$DATA" $((3 << 20))
-}
-
-setup() {
-    cd "$BATS_TEST_DIRNAME/.." || return
-    . tests/lib/common.bash
-    . tests/lib/atls.bash
-    . tests/lib/boxes.bash
-    . tests/lib/boxes2.bash
-    begin_test
-}
-
-teardown() {
-    end_squid
-    end_test
-}
-
-teardown_file() {
-    . tests/lib/common.bash
-    . tests/lib/atls.bash
-    end_file
-}
+DATA_BYTES=$((3 << 20))
+# shellcheck source=lib/carried.bash
+. "$BATS_TEST_DIRNAME/lib/carried.bash"
 
 echoes() { # CLIENT-OPTION...
     carry 0 "$DATA" "$DIR/out" client -v --carriage ws "$@" && same "$DATA" "$DIR/out" &&
