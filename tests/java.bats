@@ -159,6 +159,7 @@ add() { # ARGUMENT...
     [[ $(grep -c 'never opened, .*: inner TLS: the two sides have no TLS version, cipher suite ' \
         "$DIR/serve.log") == 2 ]]
     stop serve
+    stop backend
     start_service hash --tls-max 1.2
     run -4 --separate-stderr java_peer "$SERVICE" --cacert "$CERTS/ca.pem" --tls 1.3 </dev/null
     said '*: inner TLS: *alert: handshake_failure'
