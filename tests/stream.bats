@@ -240,6 +240,22 @@ PYTHON
     [[ $output == ok ]]
 }
 
+# What ends one session happens while another's first answer is here already, and not looked at yet.
+@test "many sessions of one client, each as short as can be" {
+    start_service echo
+    start_tool FORWARD client "$ATLS_BIN/atls-client" --carriage stream --cacert "$CERTS/ca.pem" \
+        --servername service.test --connect-timeout 20 -L 127.0.0.1:0 "$SERVICE"
+    run -0 "$PYTHON" - "$FORWARD" <<'PYTHON'
+import socket, sys
+for i in range(400):
+    with socket.create_connection(("127.0.0.1", int(sys.argv[1]))) as link:
+        link.sendall(b"?")
+        assert link.recv(1) == b"?", "session %d got nothing" % (i + 1)
+print("ok")
+PYTHON
+    [[ $output == ok ]]
+}
+
 # ---- rules of the service ---------------------------------------------------------------------
 
 # post STATUS DICT COOKIE BODY-FILE: one request; the answer's head is in $DIR/head

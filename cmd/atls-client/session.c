@@ -23,7 +23,7 @@ void session_end(struct session *session, const struct atls_error *err)
 	event_del(session->deadline);
 	session->outcome = err ? *err : (struct atls_error){0};
 	/* Told from the event base, so that the owner may free everything then. */
-	event_active(session->timer, EV_TIMEOUT, 0);
+	event_active(session->soon, EV_TIMEOUT, 0);
 }
 
 void session_fail_memory(struct session *session)
@@ -325,6 +325,7 @@ struct session *session_new(struct client *client, const struct session_events *
 	session->ctx = ctx;
 	session->number = ++client->numbers;
 	session->timer = event_new(client->base, -1, 0, on_timer, session);
+	session->soon = event_new(client->base, -1, 0, on_timer, session);
 	session->deadline = event_new(client->base, -1, 0, on_deadline, session);
 	session->lanes[0].session = session;
 	session->lanes[0].channel = atls_http_channel_new(
@@ -337,7 +338,7 @@ struct session *session_new(struct client *client, const struct session_events *
 	session->course.may_change = session->course.may_change && !stream;
 	if (client->settings.raw)
 		session->course.codec = &client->settings.raw_names.codec;
-	if (!session->timer || !session->deadline || !session->lanes[0].channel ||
+	if (!session->timer || !session->soon || !session->deadline || !session->lanes[0].channel ||
 		ws_begin(session) || (session->reporting && !session->report) ||
 		session_begin(session, stream, err)) {
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for a session");
@@ -363,6 +364,8 @@ void session_free(struct session *session)
 	outer_report_free(session->report);
 	if (session->timer)
 		event_free(session->timer);
+	if (session->soon)
+		event_free(session->soon);
 	if (session->deadline)
 		event_free(session->deadline);
 	free(session->url);

@@ -44,6 +44,7 @@ struct session {
 	struct ws_found ws_found;
 	struct lane lanes[ATLS_STREAM_INFLIGHT_MAX];
 	struct event *timer;    /* the next step */
+	struct event *soon;     /* not the timer, which may be set anew before */
 	struct event *deadline; /* handshake, later the stop's */
 	bool binary_works;      /* an answer in a binary encoding came, if without its dictionary */
 	unsigned tries;         /* stream: of the opening request */

@@ -181,7 +181,7 @@ static bool carry_on(struct session *session, int64_t now)
 		return false;
 	if (ws_carry(session)) {
 		/* No answer will come to say that there is room for more. */
-		event_active(session->timer, EV_TIMEOUT, 0);
+		event_active(session->soon, EV_TIMEOUT, 0);
 		return true;
 	}
 	if (alert_is_out(session)) {

@@ -9,6 +9,7 @@ struct atls_curl_loop {
 	struct event_base *base;
 	CURLM *multi;
 	struct event *timer;
+	struct event *wake; /* not the timer, which libcurl may stop before it came to that */
 };
 
 static void finish_all(struct atls_curl_loop *loop)
@@ -48,6 +49,13 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 	finish_all(loop);
 }
 
+static void on_wake(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	finish_all(ctx);
+}
+
 static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void *socket_ctx)
 {
 	(void)easy;
@@ -83,8 +91,9 @@ struct atls_curl_loop *atls_curl_loop_new(struct event_base *base, struct atls_e
 		loop->base = base;
 		loop->multi = curl_multi_init();
 		loop->timer = event_new(base, -1, 0, on_timer, loop);
+		loop->wake = event_new(base, -1, 0, on_wake, loop);
 	}
-	if (!loop || !loop->multi || !loop->timer) {
+	if (!loop || !loop->multi || !loop->timer || !loop->wake) {
 		atls_curl_loop_free(loop);
 		atls_error_set(err, ATLS_E_MEMORY, "out of memory for the HTTP client");
 		return NULL;
@@ -104,6 +113,8 @@ void atls_curl_loop_free(struct atls_curl_loop *loop)
 		curl_multi_cleanup(loop->multi);
 	if (loop->timer)
 		event_free(loop->timer);
+	if (loop->wake)
+		event_free(loop->wake);
 	free(loop);
 }
 
@@ -115,7 +126,7 @@ int atls_curl_loop_add(struct atls_curl_loop *loop, CURL *easy, struct atls_curl
 	/* Now, not a turn of the loop later; what comes of it at once is looked at there. */
 	int running;
 	curl_multi_socket_action(loop->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-	event_active(loop->timer, EV_TIMEOUT, 0);
+	event_active(loop->wake, EV_TIMEOUT, 0);
 	return ATLS_OK;
 }
 
