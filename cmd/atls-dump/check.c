@@ -110,9 +110,10 @@ static void on_malformed(void *ctx, const struct flow *flow, enum atls_trace_dir
 {
 	struct view *view = ctx;
 	char text[256];
-	const char *rule = strcmp(found, "a gap") == 0 ? "gap"
-			   : strstr(found, "base64")   ? "base64"
-						       : "malformed";
+	const char *rule = strcmp(found, "a gap") == 0                   ? "gap"
+			   : strcmp(found, "others in their place") == 0 ? "overlap"
+			   : strstr(found, "base64")                     ? "base64"
+									 : "malformed";
 	snprintf(text, sizeof text, "expected %s, found %s", expected, found);
 	check_finding(&view->check, flow, direction, offset, rule, text);
 }

@@ -16,15 +16,15 @@ struct checked {
 	bool heads;            /* the headers of HTTP are there */
 	bool named;            /* an answer named the session */
 	unsigned long long waiting_exchange;
+	int64_t answered_us; /* when its last answer came; 0 or less: not known */
 	struct {
-		bool closed;   /* close_notify was seen */
-		bool any;      /* a record came */
-		bool sealed;   /* the last one could not be read */
-		bool alert;    /* the last one was an alert */
-		uint16_t len;  /* of the last one */
-		uint64_t end;  /* where it ended in its stream */
-		uint64_t next; /* stream carriage: the position that is due */
-		bool fatal;    /* it sent a fatal alert */
+		bool closed;  /* close_notify was seen */
+		bool any;     /* a record came */
+		bool sealed;  /* the last one could not be read */
+		bool alert;   /* the last one was an alert */
+		uint16_t len; /* of the last one */
+		uint64_t end; /* where it ended in its stream */
+		bool fatal;   /* it sent a fatal alert */
 	} sides[3];
 	bool hello, settled;
 	uint16_t version, suite;

@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-#define SECRET_CHARS 22u /* of base64url that hold 128 bits */
+#define SECRET_CHARS  22u  /* of base64url that hold 128 bits */
+#define TIME_SLACK_US 2000 /* a HAR's times are rounded to milliseconds */
 
 static void find(struct check *check, const struct flow *flow, const struct piece *piece,
 	const char *rule, const char *text)
@@ -134,9 +135,13 @@ static void base(struct check *check, const struct flow *flow, struct checked *c
 {
 	if (piece->direction == PIECE_DOWN) {
 		checked->waiting = false;
+		checked->answered_us = piece->time_us;
 		return;
 	}
-	if (checked->waiting && piece->exchange != checked->waiting_exchange && !flow->repeated)
+	/* A form that has exchanges whole shows it by their times alone. */
+	bool early = piece->time_us >= 0 && piece->time_us + TIME_SLACK_US < checked->answered_us;
+	bool waits = checked->waiting && piece->exchange != checked->waiting_exchange;
+	if ((waits || early) && !flow->repeated)
 		find(check, flow, piece, "concurrent",
 			"a request before the answer to the one before it");
 	checked->waiting = piece->direction == PIECE_UP;
@@ -149,7 +154,6 @@ static void stream(struct check *check, const struct flow *flow, struct checked 
 	struct atls_stream_dict dict;
 	struct atls_error err = {0};
 	const struct piece_http *http = piece->http;
-	uint64_t *next = &checked->sides[piece->direction].next;
 	/* A raw stream's is in a header, which not all forms have. */
 	if (http->raw && !http->stream)
 		return;
@@ -166,13 +170,6 @@ static void stream(struct check *check, const struct flow *flow, struct checked 
 	if (dict.has & ATLS_DICT_ID)
 		note_name(check, flow, piece, checked->id, dict.id, "id_changed",
 			"the id of the dictionary");
-	if (!piece->positioned)
-		return;
-	if (piece->len && piece->position < *next && piece->position + piece->len > *next)
-		find(check, flow, piece, "overlap",
-			"a body begins before the end of the one before it");
-	if (piece->position + piece->len > *next)
-		*next = piece->position + piece->len;
 }
 
 void check_piece(struct check *check, const struct flow *flow, struct checked *checked,

@@ -8,6 +8,7 @@
 
 #define FLOWS_MAX  512u       /* sessions at once: the one longest silent gives way */
 #define MEMORY_MAX (6u << 20) /* of all sessions' bytes */
+#define PAST_ALL   (2u << 20) /* of what is kept beside, to be compared with what comes again */
 #define REPEAT_MIN 23u        /* no shorter record of an AEAD comes twice by chance */
 #define BUCKETS    1024u      /* a power of two */
 
@@ -25,7 +26,7 @@ struct entry {
 	uint64_t last[3];               /* a digest of the last body */
 	struct order order[3];
 	bool begun[3], opaque[3]; /* raw streams: bytes came; they are no TLS */
-	size_t memory;            /* as counted in flows->memory */
+	size_t memory, past;      /* as counted in flows */
 };
 
 struct flows {
@@ -34,7 +35,7 @@ struct flows {
 	uint8_t *room;
 	struct entry *buckets[BUCKETS];
 	struct entry *oldest, *youngest;
-	size_t count, memory;
+	size_t count, memory, past;
 	unsigned numbered;
 };
 
@@ -184,12 +185,23 @@ static int feed(
 	return rc;
 }
 
+/* Bytes stood there before, and were others. */
+static void tell_differing(struct entry *entry, enum atls_trace_direction direction)
+{
+	struct order *order = &entry->order[direction];
+	if (order->differs)
+		TELL(entry->flows, malformed, &entry->flow, direction, order->differs_at,
+			"the bytes that came before", "others in their place");
+	order->differs = false;
+}
+
 static int drain(struct entry *entry, enum atls_trace_direction direction)
 {
 	struct order *order = &entry->order[direction];
 	struct order_part part;
 	int rc = ATLS_OK;
 	while (!rc && order_next(order, atls_trace_offset(entry->flow.trace, direction), &part)) {
+		tell_differing(entry, direction);
 		if (part.lost) {
 			TELL(entry->flows, malformed, &entry->flow, direction,
 				atls_trace_offset(entry->flow.trace, direction),
@@ -198,8 +210,9 @@ static int drain(struct entry *entry, enum atls_trace_direction direction)
 			entry->record_end[direction] = part.offset;
 		}
 		rc = feed(entry, direction, part.bytes, part.len);
-		order_done(&part);
+		order_done(order, &part);
 	}
+	tell_differing(entry, direction);
 	return rc;
 }
 
@@ -235,6 +248,7 @@ static int take(struct entry *entry, const struct piece *piece)
 		return ATLS_OK;
 	if (!piece->positioned)
 		return feed(entry, direction, piece->bytes, piece->len);
+	entry->order[direction].compared = piece->http != NULL;
 	order_put(&entry->order[direction], piece->position, piece->bytes, piece->len);
 	return drain(entry, direction);
 }
@@ -248,6 +262,7 @@ static void end_entry(struct flows *flows, struct entry *entry)
 	unlink_age(flows, entry);
 	flows->count--;
 	flows->memory -= entry->memory;
+	flows->past -= entry->past;
 	for (int i = 0; i < 3; i++) {
 		entry->order[i].ending = true;
 		drain(entry, (enum atls_trace_direction)i);
@@ -257,6 +272,24 @@ static void end_entry(struct flows *flows, struct entry *entry)
 	TELL(flows, flow_end, &entry->flow);
 	atls_trace_free(entry->flow.trace);
 	free(entry);
+}
+
+static size_t past_memory(const struct entry *entry)
+{
+	return entry->order[0].past.room + entry->order[1].past.room + entry->order[2].past.room;
+}
+
+static void count_past(struct flows *flows, struct entry *entry)
+{
+	flows->past += past_memory(entry) - entry->past;
+	entry->past = past_memory(entry);
+	for (struct entry *other = flows->oldest; flows->past > PAST_ALL && other != entry;
+		other = other->younger) {
+		for (int i = 0; i < 3; i++)
+			past_free(&other->order[i].past);
+		flows->past -= other->past;
+		other->past = 0;
+	}
 }
 
 static void count_memory(struct flows *flows, struct entry *entry)
@@ -294,6 +327,7 @@ int flows_piece(struct flows *flows, const char *input, const struct piece *piec
 	TELL(flows, piece, &entry->flow, piece);
 	int rc = take(entry, piece);
 	count_memory(flows, entry);
+	count_past(flows, entry);
 	return rc;
 }
 

@@ -20,11 +20,16 @@ static void drop_first(struct order *order, struct order_part *part)
 }
 
 /* Cuts what came before off the front; false if nothing is left. */
-static bool trim(struct order_part *part, uint64_t offset)
+static bool trim(struct order *order, struct order_part *part, uint64_t offset)
 {
 	if (part->offset >= offset)
 		return part->len > 0;
 	uint64_t old = offset - part->offset;
+	uint64_t at = past_differs(&order->past, part->offset, part->bytes, part->len);
+	if (at < offset && !order->differs) {
+		order->differs = true;
+		order->differs_at = at;
+	}
 	if (old >= part->len)
 		return false;
 	part->bytes += old;
@@ -60,7 +65,7 @@ static bool take_now(struct order *order, uint64_t offset, struct order_part *pa
 	*part = (struct order_part){order->now_offset, order->now, order->now_len, false, NULL};
 	if (!order->now)
 		return false;
-	if (!trim(part, offset)) {
+	if (!trim(order, part, offset)) {
 		order->now = NULL;
 		return false;
 	}
@@ -83,7 +88,7 @@ bool order_next(struct order *order, uint64_t offset, struct order_part *part)
 		if (first->offset > offset && !full)
 			return false;
 		drop_first(order, part);
-		if (trim(part, offset)) {
+		if (trim(order, part, offset)) {
 			part->lost = part->offset > offset;
 			return true;
 		}
@@ -99,8 +104,10 @@ bool order_next(struct order *order, uint64_t offset, struct order_part *part)
 	return false;
 }
 
-void order_done(struct order_part *part)
+void order_done(struct order *order, struct order_part *part)
 {
+	if (order->compared)
+		past_add(&order->past, part->offset, part->bytes, part->len);
 	free(part->owned);
 	part->owned = NULL;
 }
@@ -115,5 +122,6 @@ void order_free(struct order *order)
 	for (unsigned i = 0; i < order->count; i++)
 		free(order->parts[i].owned);
 	free(order->parts);
+	past_free(&order->past);
 	*order = (struct order){0};
 }
