@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 """deviate.py CAPTURE OUT: makes of a good capture (a folder of atls-client --capture, of TLS 1.3 in
 base carriage) one HAR for each deviation from the protocol, OUT/RULE.NAME.har, where atls-dump
---check has to find RULE; and OUT/good.*.har, where it may find nothing."""
+--check has to find RULE; and OUT/good.*.har, where it may find nothing. OUT/keys has the secret of a
+session that is made up."""
 import base64
 import copy
+import hmac
 import json
+import re
 import sys
 
 SESSION = "s" * 30
@@ -32,6 +35,7 @@ class Exchange:
         self.down_session = SESSION
         self.up_dict = self.down_dict = None
         self.up_body = self.down_body = None  # instead of what is made of the bytes
+        self.took = 5  # milliseconds; the next begins after 1 s
 
     def body(self, data, session, given, stream):
         if given is not None:
@@ -56,7 +60,7 @@ class Exchange:
         session = f"atls={self.up_session}" if self.up_session else ""
         set_cookie = f"atls={self.down_session}; HttpOnly" if self.down_session else ""
         return {
-            "startedDateTime": f"2026-01-01T00:00:{number:02}.000Z", "time": 5,
+            "startedDateTime": f"2026-01-01T00:00:{number:02}.000Z", "time": self.took,
             "request": {
                 "method": self.method, "url": "http://service.example/atls",
                 "httpVersion": "HTTP/1.1",
@@ -71,13 +75,23 @@ class Exchange:
                             "text": base64.b64encode(down).decode()}}}
 
 
+def dictionary(**items):
+    return ", ".join(f'{key}="{value}"' if key == "id" else f"{key}={value}"
+                     for key, value in items.items())
+
+
 def streamed(exchanges):
     up = down = 0
     for exchange in exchanges:
-        exchange.up_dict = f'id="{ID}", gen=1, up={up}, ack={down}, max=65536'
+        exchange.up_dict = dictionary(id=ID, gen=1, up=up, ack=down, max=65536)
         up += len(exchange.up)
-        exchange.down_dict = f"down={down}, ack={up}, max=65536, inflight=4, keep=330"
+        exchange.down_dict = dictionary(down=down, ack=up, max=65536, inflight=4, keep=330)
         down += len(exchange.down)
+
+
+def moved(text, key, by):
+    """A dictionary with a number of it changed."""
+    return re.sub(rf"\b{key}=(\d+)", lambda found: f"{key}={int(found[1]) + by}", text)
 
 
 def records(data):
@@ -127,6 +141,11 @@ def unnamed_answer(x):
     x[0].down_session = None
 
 
+@deviation("session_missing", "json", "atls")
+def unnamed_request(x):
+    x[1].up_session = None
+
+
 @deviation("session_changed", "json")
 def changed_session(x):
     x[1].down_session = "t" * 30
@@ -142,6 +161,21 @@ def weak(x):
     for exchange in x:
         exchange.down_session = "abc"
         exchange.up_session = exchange.up_session and "abc"
+
+
+# What a node puts before it does not count.
+@deviation("weak_secret", "json", "atls")
+def weak_behind_node(x):
+    for exchange in x:
+        exchange.down_session = "a-node-of-twenty-two-characters.abcdefgh"
+        exchange.up_session = exchange.up_session and exchange.down_session
+
+
+@deviation("weak_secret", "json")
+def one_character_short(x):
+    for exchange in x:
+        exchange.down_session = "s" * 21
+        exchange.up_session = exchange.up_session and exchange.down_session
 
 
 @deviation("no_opening", "json", "atls")
@@ -167,6 +201,15 @@ def white_space(x):
 def other_alphabet(x):
     text = b64(x[0]).replace("+", "-").replace("/", "_")
     x[0].up_body = ('{"records": "' + text + '"}').encode()
+
+
+@deviation("base64", "json")
+def trailing_bits(x):
+    while len(x[0].up) % 3 != 1:
+        x[0].up += b"\x15\3\3\0\2\1\x5a"
+    text = b64(x[0])
+    digit = chr(ord(text[-3]) + 1)  # the last one's bits count only in part
+    x[0].up_body = ('{"records": "' + text[:-3] + digit + '=="}').encode()
 
 
 @deviation("malformed", "json")
@@ -209,11 +252,67 @@ def cut_flight(x):
     x[1].up, x[0].up = x[0].up[-9:] + x[1].up, x[0].up[:-9]
 
 
+@deviation("flight_cut", "json", "atls")
+def cut_answer(x):
+    x[1].down, x[0].down = x[0].down[-9:] + x[1].down, x[0].down[:-9]
+
+
+# ---- base carriage ------------------------------------------------------------------------------
+
+@deviation("concurrent", "json", "atls")
+def not_awaited(x):
+    x[0].took = 1500
+
+
+@deviation("unanswered", "json", "atls")
+def no_answer(x):
+    x[-1].status = 0
+
+
 # ---- records ------------------------------------------------------------------------------------
 
 @deviation("record_too_long", "atls")
 def long_record(x):
     x[-1].up += b"\x17\x03\x03" + (17000).to_bytes(2, "big") + bytes(17000)
+
+
+@deviation("record_too_long", "atls")
+def long_plain_record(x):
+    x[0].up = b"\x16\3\3\x40\1" + bytes(16385) + x[0].up
+
+
+@deviation("record_too_long", "json", "atls")
+def one_byte_too_long(x):
+    x[-1].down += b"\x17\3\3\x41\1" + bytes(16641)
+
+
+NULL_SHA256 = b"\0\x3b"
+MASTER = b"m" * 48
+RANDOMS = {1: b"c" * 32, 2: b"s" * 32}
+
+
+def hello_12(kind):
+    suites = b"\0\2" + NULL_SHA256 + b"\1\0" if kind == 1 else NULL_SHA256 + b"\0"
+    body = b"\3\3" + RANDOMS[kind] + b"\0" + suites
+    return b"\x16\3\3" + (len(body) + 4).to_bytes(2, "big") + bytes([kind]) \
+        + len(body).to_bytes(3, "big") + body
+
+
+def null_record(number, data):
+    """Of the client of a session of TLS 1.2 that does not encrypt: RFC 5246 section 6."""
+    seed = b"key expansion" + RANDOMS[2] + RANDOMS[1]
+    key = hmac.digest(MASTER, hmac.digest(MASTER, seed, "sha256") + seed, "sha256")
+    head = b"\x17\3\3"
+    mac = hmac.digest(key, number.to_bytes(8, "big") + head + len(data).to_bytes(2, "big") + data,
+                      "sha256")
+    return head + (len(data) + 32).to_bytes(2, "big") + data + mac
+
+
+@deviation("plaintext_too_long", "json", "atls")
+def long_plaintext(x):
+    x[0].up, x[0].down = hello_12(1), hello_12(2)
+    x[1].up = b"\x14\3\3\0\1\1" + null_record(0, bytes(16384)) + null_record(1, bytes(16385))
+    x[1].down = b""
 
 
 @deviation("record_type", "atls")
@@ -277,6 +376,11 @@ def after_close(x):
     x[-1].up += b"\x17\3\3\0\x20" + bytes(32)
 
 
+@deviation("data_after_close", "json", "atls")
+def after_close_down(x):
+    x[-1].down += b"\x17\3\3\0\x20" + bytes(32)
+
+
 @deviation("data_after_alert", "atls")
 def after_alert(x):
     x[0].down = b"\x15\3\3\0\2\2\x28" + x[0].down
@@ -286,6 +390,12 @@ def after_alert(x):
 def truncated(x):
     last = [e for e in x if e.down][-1]
     last.down = b"".join(records(last.down)[:-1])
+
+
+@deviation("truncated", "json", "atls")
+def truncated_up(x):
+    last = [e for e in x if e.up][-1]
+    last.up = b"".join(records(last.up)[:-1])
 
 
 @deviation("record_cut", "atls")
@@ -322,16 +432,97 @@ def broken_hello(x):
     x[0].up = hello_with(x[0].up, lambda list_: list_ + [b"\0\x0a\0\4\0\x09\0\x1d"])
 
 
+def with_bytes(data, at, new):
+    return data[:at] + new + data[at + len(new):]
+
+
+def suite_at(hello):
+    """Where a hello's first suite stands, but for the length of a ClientHello's list."""
+    return 44 + hello[43]
+
+
+def older(hello):
+    """A hello without the extension that says TLS 1.3, and of TLS 1.1."""
+    at = hello.index(b"\0\x2b\0", suite_at(hello))
+    return with_bytes(with_bytes(hello, at, b"\xff\xfe"), 9, b"\3\2")
+
+
+@deviation("old_version", "atls")
+def tls_11(x):
+    x[0].down = older(x[0].down)
+
+
+@deviation("unknown_suite", "atls")
+def no_such_suite(x):
+    x[0].down = with_bytes(x[0].down, suite_at(x[0].down), b"\xfe\xdc")
+
+
+@deviation("weak_suite", "atls")
+def null_suite(x):
+    x[0].down = with_bytes(x[0].down, suite_at(x[0].down), b"\0\2")
+
+
+@deviation("weak_suite", "atls")
+def anonymous_suite(x):
+    x[0].down = with_bytes(x[0].down, suite_at(x[0].down), b"\0\xa6")
+
+
+@deviation("fallback", "atls")
+def fell_back(x):
+    x[0].up = with_bytes(older(x[0].up), suite_at(x[0].up) + 2, b"\x56\0")
+
+
+@deviation("message_type", "atls")
+def no_message(x):
+    x[0].down = b"\x16\3\3\0\4\x63\0\0\0" + x[0].down
+
+
 # ---- stream carriage ----------------------------------------------------------------------------
 
 @deviation("gap", "stream")
 def gap(x):
-    x[1].up_dict = x[1].up_dict.replace(f"up={len(x[0].up)}", f"up={len(x[0].up) + 100}")
+    x[1].up_dict = moved(x[1].up_dict, "up", 100)
+
+
+@deviation("gap", "stream")
+def gap_down(x):
+    for exchange in x[1:]:
+        exchange.down_dict = moved(exchange.down_dict, "down", 1)
 
 
 @deviation("overlap", "stream")
 def overlap(x):
-    x[1].up_dict = x[1].up_dict.replace(f"up={len(x[0].up)}", f"up={len(x[0].up) - 10}")
+    x[1].up_dict = moved(x[1].up_dict, "up", -10)
+
+
+@deviation("overlap", "stream")
+def overlap_down(x):
+    x[1].down_dict = moved(x[1].down_dict, "down", -1)
+
+
+def again(exchange, up, down):
+    """Another exchange, of bytes that were there."""
+    found = copy.copy(exchange)
+    found.up, found.down = up, down
+    found.up_dict = moved(found.up_dict, "gen", 1)
+    return found
+
+
+@deviation("overlap", "stream")
+def other_bytes_again(x):
+    x.insert(1, again(x[0], x[0].up[:-1] + b"\0", b""))
+
+
+@deviation("overlap", "stream")
+def other_bytes_again_down(x):
+    x.insert(1, again(x[0], b"", x[0].down[:40] + bytes(1) + x[0].down[41:]))
+
+
+@deviation("overlap", "stream")
+def other_bytes_ahead(x):
+    # The range of the lost request comes last, and with it more, which differs from what waited.
+    x[0], x[1] = again(x[1], x[1].up, b""), x[0]
+    x[1].up += bytes(20)
 
 
 # Nothing but the dictionary names the session: without it, it looks like another.
@@ -343,6 +534,54 @@ def no_dictionary(x):
 @deviation("dictionary", "stream")
 def odd_dictionary(x):
     x[1].down_dict = "down=-1"
+
+
+@deviation("dictionary", "stream")
+def short_id(x):
+    for exchange in x:
+        exchange.up_dict = exchange.up_dict.replace(ID, ID[:10])
+
+
+@deviation("data_after_close", "stream")
+def streamed_after_close(x):
+    last = copy.copy(x[-1])
+    last.up_dict = moved(last.up_dict, "up", len(last.up))
+    last.down_dict = moved(last.down_dict, "down", len(last.down))
+    last.up, last.down = b"\x17\3\3\0\x20" + bytes(32), b""
+    x.append(last)
+
+
+@deviation("truncated", "stream")
+def streamed_truncated(x):
+    last = [e for e in x if e.down][-1]
+    last.down = b"".join(records(last.down)[:-1])
+
+
+# ---- what looks odd and is right ----------------------------------------------------------------
+
+def unchanged(_):
+    pass
+
+
+def request_again(x):
+    x.insert(1, again(x[0], x[0].up, b""))
+
+
+def cut_otherwise(x):
+    """The end of an answer again, and more in the same body."""
+    lost = x[0].down[-30:]
+    x[1].down = lost + x[1].down
+    x[1].down_dict = moved(x[1].down_dict, "down", -len(lost))
+    x[1].up_dict = moved(x[1].up_dict, "gen", 1)
+
+
+def late(x):
+    x[0].down, x[1].down = x[1].down, x[0].down
+    x[0].down_dict, x[1].down_dict = x[1].down_dict, x[0].down_dict
+
+
+GOOD = {"json": [unchanged], "atls": [unchanged],
+        "stream": [unchanged, request_again, cut_otherwise, late]}
 
 
 def main():
@@ -364,8 +603,11 @@ def main():
             json.dump({"log": {"version": "1.2", "creator": {"name": "deviate", "version": "1"},
                                "entries": copy.deepcopy(entries)}}, file)
 
-    for kind in ("json", "atls", "stream"):
-        write(f"good.{kind}", kind, lambda exchanges: None)
+    with open(f"{out}/keys", "w") as keys:
+        print("CLIENT_RANDOM", RANDOMS[1].hex(), MASTER.hex(), file=keys)
+    for kind, changes in GOOD.items():
+        for change in changes:
+            write(f"good.{change.__name__}-{kind}", kind, change)
     for rule, name, kind, change in CASES:
         write(f"{rule}.{name}-{kind}", kind, change)
 
