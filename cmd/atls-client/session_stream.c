@@ -3,6 +3,7 @@
 
 #include "core/err.h"
 #include "core/id.h"
+#include "core/stream_tls.h"
 #include "net/clock.h"
 #include "net/timer.h"
 
@@ -85,34 +86,6 @@ static void send_post(struct session *session, struct atls_stream_post *post)
 	session_post(session, lane, lane->body, size, NULL, stall_s);
 }
 
-/* No more is said: in order, by an alert before it, or without TLS by saying that it is no end. */
-static void end_saying(struct session *session)
-{
-	if (atls_engine_broke_off(session->course.engine))
-		atls_stream_client_abort(session->stream);
-	else
-		atls_stream_client_end(session->stream);
-}
-
-/* Moves what TLS has to say, as far as a request could take it now. */
-static int say(struct session *session)
-{
-	struct atls_engine *engine = session->course.engine;
-	const uint8_t *bytes;
-	size_t len, room;
-	while ((len = atls_engine_output(engine, &bytes)) &&
-		(room = atls_stream_client_room(session->stream))) {
-		if (len > room)
-			len = room;
-		if (atls_stream_client_say(session->stream, bytes, len))
-			return ATLS_E_MEMORY;
-		atls_engine_output_done(engine, len);
-	}
-	if (len == 0 && ((atls_engine_state(engine) & ATLS_FAILED) || atls_engine_closed(engine)))
-		end_saying(session);
-	return ATLS_OK;
-}
-
 static void give_credit(struct session *session)
 {
 	bool established = session_stands(session);
@@ -158,21 +131,12 @@ static bool tls_is_over(const struct session *session)
 	       (atls_engine_state(session->course.engine) & (ATLS_PEER_CLOSED | ATLS_FAILED));
 }
 
-/* A failed session's alert is owed until it is acknowledged. The service's alert came with its end:
- * that has a close in order, which tells the service that it need not wait. */
-static bool alert_is_out(const struct session *session)
-{
-	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
-	return (atls_engine_state(session->course.engine) & ATLS_FAILED) && !facts.complete &&
-	       facts.delivered;
-}
-
 /* One round of it. False when there is nothing to do for now. */
 static bool carry_on(struct session *session, int64_t now)
 {
 	struct atls_stream_post post;
 	int64_t at;
-	if (say(session)) {
+	if (atls_stream_client_say_all(session->stream, session->course.engine)) {
 		session_fail_memory(session);
 		return false;
 	}
@@ -184,7 +148,7 @@ static bool carry_on(struct session *session, int64_t now)
 		event_active(session->soon, EV_TIMEOUT, 0);
 		return true;
 	}
-	if (alert_is_out(session)) {
+	if (atls_stream_client_alert_is_out(session->stream, session->course.engine)) {
 		session_end(session, atls_engine_error(session->course.engine));
 		return false;
 	}

@@ -4,14 +4,11 @@
 #include "told.h"
 
 #include "core/err.h"
+#include "core/stream_tls.h"
 #include "net/clock.h"
 
 #include <string.h>
 
-/* An opening request that got as far as the wire is made so often. */
-#define OPENING_TRIES 4
-/* The last word is lost so often before the session ends without it. */
-#define LAST_TRIES 3
 /* Who wants a longer pause does so at the beginning, where the user can be told. */
 #define OPENING_RETRY_AFTER_S 1
 
@@ -19,26 +16,8 @@
 struct heard {
 	unsigned slot;
 	struct atls_http_answer *answer;
-	enum atls_answer_means action;
-	struct atls_body body;
-	bool has_dict;
-	struct atls_stream_dict dict;
-	struct atls_error err;
+	struct atls_stream_heard it;
 };
-
-/* In the header or, where that may be stripped, in the body. */
-static bool read_dict(const struct lane *lane, struct heard *heard)
-{
-	const struct atls_http_answer *answer = heard->answer;
-	const char *text = answer->has_stream ? answer->stream : NULL;
-	size_t len = text ? strlen(text) : 0;
-	if (lane->codec->session_in_body && heard->action == ATLS_ANSWER_VALID) {
-		text = heard->body.stream;
-		len = heard->body.stream_len;
-	}
-	return text && atls_stream_dict_read(&heard->dict, text, len, NULL) == ATLS_OK &&
-	       atls_stream_dict_need(&heard->dict, ATLS_DICT_ANSWER, NULL) == ATLS_OK;
-}
 
 /* ---- The way to begin: stream, stream in json, base ---- */
 
@@ -60,8 +39,8 @@ static void begin(struct session *session, enum atls_encoding encoding, bool str
 /* Without TLS there is no other way. */
 static void refused_raw(struct session *session, const struct heard *heard)
 {
-	struct atls_error err = heard->err;
-	if (heard->action == ATLS_ANSWER_VALID || heard->answer->status == 409) {
+	struct atls_error err = heard->it.err;
+	if (heard->answer->status == 200 || heard->answer->status == 409) {
 		err = (struct atls_error){0};
 		atls_error_set(&err, ATLS_E_NETWORK,
 			"HTTP: " ATLS_STREAM_HEADER " is stripped on the way %s the service, and "
@@ -122,7 +101,7 @@ static void bare_opening(struct session *session, struct heard *heard)
 		refused_raw(session, heard);
 		return;
 	}
-	if (session->course.codec->session_in_body && go_on_in_base(session, &heard->body))
+	if (session->course.codec->session_in_body && go_on_in_base(session, &heard->it.body))
 		return;
 	/* Base carriage would need the cookie. */
 	if (!session->course.codec->session_in_body)
@@ -152,60 +131,44 @@ static void go_over_to_json(struct session *session, const struct heard *heard)
 
 void stream_take(struct session *session)
 {
-	const uint8_t *bytes;
-	size_t len;
-	while ((len = atls_stream_client_take(session->stream, &bytes)))
-		(void)atls_engine_feed(session->course.engine, bytes, len);
-	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
-	if (facts.complete)
-		(facts.aborted ? atls_engine_abort_input : atls_engine_end_input)(
-			session->course.engine);
+	atls_stream_client_take_all(session->stream, session->course.engine);
 }
 
 static void valid(struct session *session, struct heard *heard)
 {
-	if (heard->body.session && session_keep_id(session, &heard->body)) {
+	if (heard->it.body.session && session_keep_id(session, &heard->it.body)) {
 		session_fail_memory(session);
 		return;
 	}
-	if (atls_stream_client_answered(session->stream, heard->slot, &heard->dict,
-		    heard->body.records, heard->body.len, atls_now_ms(), &heard->err)) {
-		session_end(session, &heard->err);
+	if (atls_stream_client_answered(session->stream, heard->slot, &heard->it.dict,
+		    heard->it.body.records, heard->it.body.len, atls_now_ms(), &heard->it.err)) {
+		session_end(session, &heard->it.err);
 		return;
 	}
 	stream_take(session);
 	session_note_established(session);
 	/* The next exchange travels while this one is decrypted, written out and refilled. */
-	if (heard->body.len >= ATLS_STREAM_BULK)
+	if (heard->it.body.len >= ATLS_STREAM_BULK)
 		session_carry(session);
 	session_step(session);
 }
 
 /* ---- Losses ---- */
 
-/* Whether both sides have said all, and only our close_notify is on its way. */
-static bool only_close_is_left(const struct session *session)
-{
-	const uint8_t *bytes;
-	const struct atls_stream_facts facts = atls_stream_client_facts(session->stream);
-	return (atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED) &&
-	       atls_engine_closed(session->course.engine) &&
-	       facts.said - facts.acked + atls_engine_output(session->course.engine, &bytes) <=
-		       atls_engine_close_len(session->course.engine);
-}
-
 /* A last word is owed a few times, not for minutes: no success depends on it. What was under way at
  * the same time was lost by the same fault. A service that forgot the session needs none. */
 static bool last_word_is_lost(struct session *session, const struct heard *heard, bool unknown)
 {
 	bool failed = atls_engine_state(session->course.engine) & ATLS_FAILED;
-	if (!failed && !only_close_is_left(session))
+	if (!failed &&
+		!atls_stream_client_only_close_is_left(session->stream, session->course.engine))
 		return false;
 	if (!unknown && session->last_tries &&
 		session->lanes[heard->slot].sent_at < session->last_try)
 		return false;
 	session->last_try = atls_now_ms();
-	if (!unknown && ++session->last_tries < LAST_TRIES && heard->answer->retry_after_s == 0)
+	if (!unknown && ++session->last_tries < ATLS_STREAM_LAST_TRIES &&
+		heard->answer->retry_after_s == 0)
 		return false;
 	session_end(session, failed ? atls_engine_error(session->course.engine) : NULL);
 	return true;
@@ -215,14 +178,14 @@ static void lost(struct session *session, struct heard *heard, bool unknown)
 {
 	int64_t retry_after =
 		heard->answer->retry_after_s > 0 ? heard->answer->retry_after_s * 1000 : 0;
-	session->last_loss = heard->err;
+	session->last_loss = heard->it.err;
 	if (last_word_is_lost(session, heard, unknown))
 		return;
 	session_log(session, ATLS_LOG_VERBOSE, "exchange_lost", "an exchange was lost: %s",
-		heard->err.text);
+		heard->it.err.text);
 	if (atls_stream_client_lost(
 		    session->stream, heard->slot, unknown, retry_after, atls_now_ms()))
-		session_end(session, &heard->err);
+		session_end(session, &heard->it.err);
 	else
 		session_step(session);
 }
@@ -230,7 +193,7 @@ static void lost(struct session *session, struct heard *heard, bool unknown)
 static void too_large(struct session *session, struct heard *heard)
 {
 	if (atls_stream_client_too_large(session->stream, heard->slot)) {
-		session_end(session, &heard->err);
+		session_end(session, &heard->it.err);
 		return;
 	}
 	session_log(session, ATLS_LOG_VERBOSE, "body_size",
@@ -246,91 +209,77 @@ static void stripped(struct session *session, struct heard *heard, bool conflict
 			 : "status %ld: the answer's " ATLS_STREAM_HEADER " did not arrive",
 		heard->answer->status);
 	atls_stream_client_stripped(session->stream, heard->slot, conflict,
-		heard->has_dict ? &heard->dict : NULL, atls_now_ms());
+		heard->it.has_dict ? &heard->it.dict : NULL, atls_now_ms());
 	go_over_to_json(session, heard);
 	session_step(session);
 }
 
 /* ---- All of them ---- */
 
-/* One request is outstanding until the first valid answer. */
-static void opening(struct session *session, struct heard *heard)
+/* The opening request is repeated a few times, if the path is there at all. */
+static void opening_lost(struct session *session, struct heard *heard)
 {
 	const struct atls_http_answer *answer = heard->answer;
-	switch (heard->action) {
-	case ATLS_ANSWER_VALID:
-		if (heard->has_dict)
-			valid(session, heard);
-		else
-			bare_opening(session, heard);
-		break;
-	case ATLS_ANSWER_LOST:
-		if ((answer->status || answer->sent) &&
-			answer->retry_after_s <= OPENING_RETRY_AFTER_S &&
-			++session->tries < OPENING_TRIES)
-			lost(session, heard, false);
-		else
-			session_end(session, &heard->err);
-		break;
-	case ATLS_ANSWER_TOO_LARGE:
-		too_large(session, heard);
-		break;
-	case ATLS_ANSWER_UNKNOWN:
-		if (session->client->settings.encoding < 0 && !session->client->settings.raw &&
-			!session->course.codec->session_in_body)
-			other_way(session, &heard->err);
-		else
-			lost(session, heard, true);
-		break;
-	case ATLS_ANSWER_OTHER_ENCODING:
-	case ATLS_ANSWER_CONFLICT:
-		if (session->client->settings.raw)
-			refused_raw(session, heard);
-		else
-			other_way(session, &heard->err);
-		break;
-	case ATLS_ANSWER_END:
-		session_end(session, &heard->err);
-		break;
-	}
+	if ((answer->status || answer->sent) && answer->retry_after_s <= OPENING_RETRY_AFTER_S &&
+		++session->tries < ATLS_STREAM_OPENING_TRIES)
+		lost(session, heard, false);
+	else
+		session_end(session, &heard->it.err);
 }
 
 /* The service had said its last word, and is gone before it heard ours. */
 static const struct atls_error unheard = {.code = ATLS_E_NETWORK,
 	.text = "backend: the service ended the session before it took all that was sent"};
 
-static void later(struct session *session, struct heard *heard)
+static void unknown(struct session *session, struct heard *heard)
 {
-	long status = heard->answer->status;
-	bool binary = !session->course.codec->session_in_body;
-	if (heard->action == ATLS_ANSWER_VALID && heard->has_dict) {
-		valid(session, heard);
-	} else if (heard->action == ATLS_ANSWER_VALID || status == 409 ||
-		   (status == 415 && binary)) {
-		stripped(session, heard, status != 200);
-	} else if (heard->action == ATLS_ANSWER_TOO_LARGE) {
-		too_large(session, heard);
-	} else if (heard->action == ATLS_ANSWER_LOST || (status >= 200 && status < 300)) {
-		/* Somebody else's page counts as nothing. */
-		lost(session, heard, false);
-	} else if (heard->action == ATLS_ANSWER_UNKNOWN) {
-		if (atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED)
-			heard->err = unheard;
-		lost(session, heard, true);
-	} else {
-		session_end(session, &heard->err);
+	const struct settings *settings = &session->client->settings;
+	if (!atls_stream_client_facts(session->stream).open && settings->encoding < 0 &&
+		!settings->raw && !session->course.codec->session_in_body) {
+		other_way(session, &heard->it.err);
+		return;
 	}
+	if (atls_engine_state(session->course.engine) & ATLS_PEER_CLOSED)
+		heard->it.err = unheard;
+	lost(session, heard, true);
 }
 
 void stream_answered(struct lane *lane, struct atls_http_answer *answer)
 {
 	struct session *session = lane->session;
 	struct heard heard = {.slot = (unsigned)(lane - session->lanes), .answer = answer};
-	heard.action = atls_answer_judge(answer, lane->codec, false, &heard.body, &heard.err);
-	heard.has_dict = (heard.action == ATLS_ANSWER_VALID || answer->status == 409) &&
-			 read_dict(lane, &heard);
-	if (atls_stream_client_facts(session->stream).open)
-		later(session, &heard);
-	else
-		opening(session, &heard);
+	bool first = !atls_stream_client_facts(session->stream).open;
+	atls_stream_judge(answer, lane->codec, first, &heard.it);
+	switch (heard.it.means) {
+	case ATLS_STREAM_VALID:
+		valid(session, &heard);
+		break;
+	case ATLS_STREAM_BARE:
+		bare_opening(session, &heard);
+		break;
+	case ATLS_STREAM_STRIPPED:
+		stripped(session, &heard, answer->status != 200);
+		break;
+	case ATLS_STREAM_TOO_LARGE:
+		too_large(session, &heard);
+		break;
+	case ATLS_STREAM_MISSED:
+		if (first)
+			opening_lost(session, &heard);
+		else
+			lost(session, &heard, false);
+		break;
+	case ATLS_STREAM_UNKNOWN:
+		unknown(session, &heard);
+		break;
+	case ATLS_STREAM_REFUSED:
+		if (session->client->settings.raw)
+			refused_raw(session, &heard);
+		else
+			other_way(session, &heard.it.err);
+		break;
+	case ATLS_STREAM_END:
+		session_end(session, &heard.it.err);
+		break;
+	}
 }
