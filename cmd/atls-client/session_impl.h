@@ -6,7 +6,7 @@
 #include "session.h"
 
 #include "core/course.h"
-#include "core/stream.h"
+#include "core/stream_tls.h"
 #include "net/ws_client.h"
 
 /* One request at a time, and what it needs until its answer. The first lane is that of base
@@ -48,8 +48,7 @@ struct session {
 	struct event *deadline; /* handshake, later the stop's */
 	bool binary_works;      /* an answer in a binary encoding came, if without its dictionary */
 	unsigned tries;         /* stream: of the opening request */
-	unsigned last_tries; /* stream: of close_notify or an alert, each after the other's loss */
-	int64_t last_try;
+	struct atls_stream_last_word last_word;
 	char *url;
 	uint64_t exchanges_before;   /* of other inner sessions */
 	struct outer_report *report; /* --report-outer, or null */

@@ -16,7 +16,7 @@
 struct heard {
 	unsigned slot;
 	struct atls_http_answer *answer;
-	struct atls_stream_heard it;
+	struct atls_stream_judgement it;
 };
 
 /* ---- The way to begin: stream, stream in json, base ---- */
@@ -155,22 +155,16 @@ static void valid(struct session *session, struct heard *heard)
 
 /* ---- Losses ---- */
 
-/* A last word is owed a few times, not for minutes: no success depends on it. What was under way at
- * the same time was lost by the same fault. A service that forgot the session needs none. */
+/* Whether that is the end of a session which had nothing else to say. */
 static bool last_word_is_lost(struct session *session, const struct heard *heard, bool unknown)
 {
-	bool failed = atls_engine_state(session->course.engine) & ATLS_FAILED;
-	if (!failed &&
-		!atls_stream_client_only_close_is_left(session->stream, session->course.engine))
+	struct atls_engine *engine = session->course.engine;
+	if (!atls_stream_client_last_word_is_lost(session->stream, engine, &session->last_word,
+		    session->lanes[heard->slot].sent_at, unknown, heard->answer->retry_after_s > 0,
+		    atls_now_ms()))
 		return false;
-	if (!unknown && session->last_tries &&
-		session->lanes[heard->slot].sent_at < session->last_try)
-		return false;
-	session->last_try = atls_now_ms();
-	if (!unknown && ++session->last_tries < ATLS_STREAM_LAST_TRIES &&
-		heard->answer->retry_after_s == 0)
-		return false;
-	session_end(session, failed ? atls_engine_error(session->course.engine) : NULL);
+	bool failed = atls_engine_state(engine) & ATLS_FAILED;
+	session_end(session, failed ? atls_engine_error(engine) : NULL);
 	return true;
 }
 

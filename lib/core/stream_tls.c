@@ -4,6 +4,9 @@
 
 #include <string.h>
 
+/* The last word is lost so often before the session ends without it. */
+#define LAST_TRIES 3u
+
 /* No more is said: in order, by an alert before it, or without TLS by saying that it is no end. */
 static void end_saying(struct atls_stream_client *client, const struct atls_engine *engine)
 {
@@ -48,7 +51,8 @@ bool atls_stream_client_alert_is_out(
 	return (atls_engine_state(engine) & ATLS_FAILED) && !facts.complete && facts.delivered;
 }
 
-bool atls_stream_client_only_close_is_left(
+/* Whether both sides have said all, and only our close_notify is on its way. */
+static bool only_close_is_left(
 	const struct atls_stream_client *client, const struct atls_engine *engine)
 {
 	const uint8_t *bytes;
@@ -58,20 +62,33 @@ bool atls_stream_client_only_close_is_left(
 		       atls_engine_close_len(engine);
 }
 
+bool atls_stream_client_last_word_is_lost(const struct atls_stream_client *client,
+	const struct atls_engine *engine, struct atls_stream_last_word *word, int64_t sent_at,
+	bool unknown, bool later, int64_t now)
+{
+	if (!(atls_engine_state(engine) & ATLS_FAILED) && !only_close_is_left(client, engine))
+		return false;
+	/* What was under way at the same time was lost by the same fault. */
+	if (!unknown && word->tries && sent_at < word->last)
+		return false;
+	word->last = now;
+	return unknown || ++word->tries >= LAST_TRIES || later;
+}
+
 /* ---- Answers ---- */
 
 /* In the header or, where that may be stripped, in the body. */
 static bool read_dict(const struct atls_http_answer *answer, const struct atls_body_codec *codec,
-	bool valid, struct atls_stream_heard *heard)
+	bool valid, struct atls_stream_judgement *out)
 {
 	const char *text = answer->has_stream ? answer->stream : NULL;
 	size_t len = text ? strlen(text) : 0;
 	if (codec->session_in_body && valid) {
-		text = heard->body.stream;
-		len = heard->body.stream_len;
+		text = out->body.stream;
+		len = out->body.stream_len;
 	}
-	return text && atls_stream_dict_read(&heard->dict, text, len, NULL) == ATLS_OK &&
-	       atls_stream_dict_need(&heard->dict, ATLS_DICT_ANSWER, NULL) == ATLS_OK;
+	return text && atls_stream_dict_read(&out->dict, text, len, NULL) == ATLS_OK &&
+	       atls_stream_dict_need(&out->dict, ATLS_DICT_ANSWER, NULL) == ATLS_OK;
 }
 
 /* One request is outstanding until the first valid answer. */
@@ -111,15 +128,14 @@ static enum atls_stream_means judge_later(
 }
 
 void atls_stream_judge(struct atls_http_answer *answer, const struct atls_body_codec *codec,
-	bool first, struct atls_stream_heard *heard)
+	bool first, struct atls_stream_judgement *out)
 {
-	*heard = (struct atls_stream_heard){0};
+	*out = (struct atls_stream_judgement){0};
 	enum atls_answer_means means =
-		atls_answer_judge(answer, codec, false, &heard->body, &heard->err);
+		atls_answer_judge(answer, codec, false, &out->body, &out->err);
 	bool valid = means == ATLS_ANSWER_VALID;
-	heard->has_dict =
-		(valid || answer->status == 409) && read_dict(answer, codec, valid, heard);
-	heard->means = first ? judge_first(means, heard->has_dict)
-			     : judge_later(means, answer->status, heard->has_dict,
-				       !codec->session_in_body);
+	out->has_dict = (valid || answer->status == 409) && read_dict(answer, codec, valid, out);
+	out->means =
+		first ? judge_first(means, out->has_dict)
+		      : judge_later(means, answer->status, out->has_dict, !codec->session_in_body);
 }

@@ -9,8 +9,6 @@
 
 /* An opening request that got as far as the wire is made so often. */
 #define ATLS_STREAM_OPENING_TRIES 4u
-/* The last word is lost so often before the session ends without it. */
-#define ATLS_STREAM_LAST_TRIES 3u
 
 /* Moves what the engine has to say, as far as a request could take it now, and its end. 0 or
  * ATLS_E_MEMORY. */
@@ -24,9 +22,20 @@ void atls_stream_client_take_all(struct atls_stream_client *client, struct atls_
 bool atls_stream_client_alert_is_out(
 	const struct atls_stream_client *client, const struct atls_engine *engine);
 
-/* Whether both sides have said all, and only our close_notify is on its way. */
-bool atls_stream_client_only_close_is_left(
-	const struct atls_stream_client *client, const struct atls_engine *engine);
+/* How often the last word was lost: close_notify or an alert. All zero to begin with. */
+struct atls_stream_last_word {
+	unsigned tries; /* each after the other's loss */
+	int64_t last;
+};
+
+/*
+ * Whether a loss is the end, with the engine's error or without one: a last word is owed a few
+ * times, not for minutes, for no success depends on it. sent_at: when the lost request went out;
+ * unknown: a service that forgot the session needs none; later: it was asked to come back later.
+ */
+bool atls_stream_client_last_word_is_lost(const struct atls_stream_client *client,
+	const struct atls_engine *engine, struct atls_stream_last_word *word, int64_t sent_at,
+	bool unknown, bool later, int64_t now);
 
 enum atls_stream_means {
 	ATLS_STREAM_VALID,     /* body and dict hold what it says */
@@ -40,7 +49,7 @@ enum atls_stream_means {
 };
 
 /* An answer as far as it is read. */
-struct atls_stream_heard {
+struct atls_stream_judgement {
 	enum atls_stream_means means;
 	struct atls_body body; /* decoded in place, of an answer with status 200 */
 	bool has_dict;
@@ -50,6 +59,6 @@ struct atls_stream_heard {
 
 /* Judges an answer to a request in codec's encoding. first: no valid answer came before. */
 void atls_stream_judge(struct atls_http_answer *answer, const struct atls_body_codec *codec,
-	bool first, struct atls_stream_heard *heard);
+	bool first, struct atls_stream_judgement *judgement);
 
 #endif
