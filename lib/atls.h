@@ -326,6 +326,116 @@ int atls_base_too_large(struct atls_base *base);
  */
 bool atls_base_over(const struct atls_base *base);
 
+/* ---- Stream carriage, the client's half: several requests at once, and none that matters --------
+ */
+
+/*
+ * STREAM CARRIAGE in atls(7): each direction is a byte stream with positions, so that a request or
+ * an answer that is lost, repeated, late or out of order costs nothing, and the session outlives
+ * connections, addresses, proxies and any silence shorter than resume_ms. The service has to speak
+ * it, as atls-serve does; one that does not is found out by the first answer.
+ *
+ * Read and write the engine at will. After anything happened, ask atls_stream_next() until it gives
+ * no more requests; make each of these at once, by POST, beside those that are under way; and say
+ * what became of each, once, by atls_stream_answered().
+ */
+
+#define ATLS_STREAM_HEADER       "ATLS-Stream"
+#define ATLS_STREAM_INFLIGHT_MAX 16u   /* requests under way at once */
+#define ATLS_STREAM_POLL_MS      25000 /* a usual time for which a service holds a poll */
+
+struct atls_stream;
+
+/* 0 is the usual, in each. */
+struct atls_stream_config {
+	size_t body_max;   /* TLS bytes in one body, ATLS_BODY_MIN to ATLS_BODY_MAX; 0: what suits
+			      the path, 256 to 704 KiB */
+	unsigned inflight; /* requests at once, 2 to ATLS_STREAM_INFLIGHT_MAX; the service may want
+			      fewer; 0: up to the maximum, as long as more of them carry more */
+	int64_t poll_ms;   /* how long the service may hold a request, at least 1000 */
+	int64_t resume_ms; /* without a valid answer, before giving up; ATLS_RESUME_MS */
+};
+
+/*
+ * Begins a session at now, in that encoding; its id is random. The engine is a client's, and new;
+ * it is kept by reference, and outlives the stream. Its input_max bounds what the service may have
+ * under way, beside 16 MiB: 8 MiB carry 80 MiB/s over a round trip of 100 ms. What this end keeps
+ * until it is acknowledged is 16 MiB at most. config may be null.
+ *
+ * Null with err filled: ATLS_E_MEMORY, or ATLS_E_USAGE for numbers that are none of the above.
+ */
+struct atls_stream *atls_stream_new(struct atls_engine *engine, enum atls_encoding encoding,
+	const struct atls_stream_config *config, int64_t now, struct atls_error *err);
+
+/* Frees the stream, and what its requests point to. Null is allowed. */
+void atls_stream_free(struct atls_stream *stream);
+
+/* A request that is to be made. What it points to stays valid until its end is told. */
+struct atls_stream_request {
+	unsigned slot; /* its number until its end is told, below ATLS_STREAM_INFLIGHT_MAX */
+	const char *content_type;
+	const char *dict; /* the header ATLS_STREAM_HEADER's value; null: none, it is in the body */
+	const uint8_t *body; /* whole, in the encoding; never null */
+	size_t len;          /* may be 0 */
+	int64_t timeout_ms;  /* without a byte of the answer for so long it is lost: stop it */
+};
+
+enum atls_stream_step {
+	ATLS_STREAM_SEND, /* make the request, and ask again */
+	ATLS_STREAM_WAIT, /* nothing before *at (INT64_MAX: until an answer comes, or the engine is
+			     read or written, which may change it at any time) */
+	ATLS_STREAM_DONE, /* TLS is over, and all that it had to say arrived, as far as it goes:
+			     atls_engine_error() says how it ended */
+	ATLS_STREAM_LOST, /* the carriage failed: atls_stream_error() says how */
+};
+
+/* What to do now. Requests that are still under way after ATLS_STREAM_DONE or ATLS_STREAM_LOST are
+ * of no use any more. */
+enum atls_stream_step atls_stream_next(
+	struct atls_stream *stream, int64_t now, struct atls_stream_request *request, int64_t *at);
+
+/* What came of a request. */
+struct atls_stream_response {
+	long status;              /* of HTTP; 0: no whole answer */
+	const char *content_type; /* null: there is none */
+	const char *dict;         /* the header ATLS_STREAM_HEADER's value; null: there is none */
+	uint8_t *body;            /* its bytes may be changed; null if len is 0 */
+	size_t len;
+	int64_t retry_after_ms; /* 0: the answer does not say */
+};
+
+/*
+ * Says what became of the request in slot, and frees what it pointed to; STATUS CODES in atls(7)
+ * has the rules: what is lost is sent again, what is too large in smaller bodies, and if headers
+ * are stripped on the way, all goes on in json. Bytes that came in order are fed to the engine. 0,
+ * or the code of atls_stream_error(): the session is over.
+ */
+int atls_stream_answered(struct atls_stream *stream, unsigned slot,
+	const struct atls_stream_response *response, int64_t now);
+
+/* A part of an answer came: bytes that are missing before others may be in it, and are not asked
+ * for again yet. To be told where it is known; nothing depends on it but speed. */
+void atls_stream_heard(struct atls_stream *stream, unsigned slot, int64_t now);
+
+/* The carriage's failure, valid as long as the stream, or an error with code ATLS_OK.
+ * ATLS_E_NETWORK: no way any more for resume_ms, or refused. ATLS_E_PROTOCOL: the service does not
+ * speak stream carriage (before its first valid answer: base carriage may work, with a new engine),
+ * forgot the session, or broke the rules. ATLS_E_MEMORY. */
+const struct atls_error *atls_stream_error(const struct atls_stream *stream);
+
+/* The numbers of a session so far. */
+struct atls_stream_numbers {
+	bool open;          /* a valid answer came: the service speaks stream carriage */
+	uint64_t acked;     /* TLS bytes that the other end has for sure... */
+	uint64_t kept;      /* ...and those that it may lack: they are sent again if need be */
+	uint64_t received;  /* TLS bytes that came, in order and once each */
+	uint64_t exchanges; /* valid answers */
+	uint64_t lost;      /* requests without one */
+	unsigned inflight;  /* requests at once, now */
+};
+
+struct atls_stream_numbers atls_stream_numbers(const struct atls_stream *stream);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# The library as others get it: an installed copy, its interface, and the example of atls(3) built
+# The library as others get it: an installed copy, its interface, and the examples of atls(3) built
 # with nothing but pkg-config and run against atls-serve.
 
 bats_require_minimum_version 1.5.0
@@ -24,6 +24,10 @@ setup_file() {
     start_tool 'HTTPS_PORT HTTP_PORT' service "$root/bin/atls-serve" -l 127.0.0.1:0 \
         -l http://127.0.0.1:0 --outer-cert "$CERTS/front.pem" --outer-key "$CERTS/front.key" \
         --cert "$CERTS/service.pem" --key "$CERTS/service.key" -b "127.0.0.1:$APP_PORT" --grace 0
+    start_tool ECHO_APP_PORT echo python3 "$root/tests/lib/application.py"
+    start_tool ECHO_PORT echo-service "$root/bin/atls-serve" -l http://127.0.0.1:0 \
+        --cert "$CERTS/service.pem" --key "$CERTS/service.key" -b "127.0.0.1:$ECHO_APP_PORT" --grace 0
+    (echo echo && cat "$DIR/www/large") >"$DIR/request"
 
     export PREFIX=$DIR/prefix
     (cd "$root" && env -u MAKEFLAGS -u MAKELEVEL make -s --no-print-directory install PREFIX="$PREFIX" 3>&-)
@@ -35,26 +39,51 @@ setup_file() {
 
 teardown_file() { stop_all; }
 
+teardown() {
+    if [[ -e $DIR/pids/relay ]]; then stop relay; fi
+}
+
 setup() {
     cd "$root" || return
     lib=$PREFIX/lib/libatls.so.0
     url=http://127.0.0.1:$HTTP_PORT/.well-known/atls
     example=$DIR/example
+    stream=$DIR/stream
+    echo_url=http://127.0.0.1:$ECHO_PORT/.well-known/atls
 }
 
-# build PREFIX OUT PACKAGE...: from a directory where no file of the tree is near.
+# build PREFIX OUT PACKAGE...: tests/embed/OUT.c, from a directory where no file of the tree is near.
 build() {
-    local prefix=$1 out=$2 flags
+    local prefix=$1 out=$2 name flags
+    name=${out##*/}
+    name=${name%-static}
     shift 2
     read -ra flags < <(PKG_CONFIG_PATH=$prefix/lib/pkgconfig pkg-config --cflags --libs "$@" libcurl)
-    cp "$root/tests/embed/example.c" "$DIR/example.c"
+    cp "$root/tests/embed/$name.c" "$DIR/$name.c"
     (cd "$DIR" && "${CC:-cc}" -std=c17 -D_POSIX_C_SOURCE=200809L -O2 -Wall -Wextra -Wpedantic -Werror \
-        -o "$out" example.c "${flags[@]}")
+        -o "$out" "$name.c" "${flags[@]}")
 }
 
-built() { [[ -x $example ]] || build "$PREFIX" "$example" atls; }
+built() { [[ -x ${1:-$example} ]] || build "$PREFIX" "${1:-$example}" atls; }
 
 run_example() { LD_LIBRARY_PATH=$PREFIX/lib timeout 60 "$example" "$@"; }
+
+# carry_stream URL [WRAPPER...]: the request to standard input, what comes back to $got, what it says
+# of itself to $said.
+carry_stream() {
+    local url=$1
+    shift
+    got=$BATS_TEST_TMPDIR/got said=$BATS_TEST_TMPDIR/said
+    built "$stream"
+    LD_LIBRARY_PATH=$PREFIX/lib timeout 60 "$@" "$stream" "$url" "$CERTS/ca.pem" localhost \
+        <"$DIR/request" >"$got" 2>"$said"
+}
+
+# Between the stream example and the service that echoes.
+start_relay() { # FAULT...
+    start_tool RELAY_PORT relay python3 "$root/tests/lib/fault_relay.py" --to "$ECHO_PORT" "$@"
+    relay_url=http://127.0.0.1:$RELAY_PORT/.well-known/atls
+}
 
 # What the header declares, by the compiler's own account.
 declared() {
@@ -178,24 +207,35 @@ pkg_config() { PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig pkg-config "$@" atls; }
     local name
     while read -r name; do
         grep -q "Dv $name\\>" man/atls.3
-    done < <(grep -oE '^	ATLS_(E_[A-Z]+|HAVE_OUTPUT|WANT_INPUT|HAVE_DATA|CAN_WRITE|ESTABLISHED|PEER_CLOSED|FAILED|BASE_[A-Z]+)\>' \
+    done < <(grep -oE '^	ATLS_(E_[A-Z]+|HAVE_OUTPUT|WANT_INPUT|HAVE_DATA|CAN_WRITE|ESTABLISHED|PEER_CLOSED|FAILED|(BASE|STREAM)_[A-Z]+)\>' \
         lib/atls.h)
 }
 
-@test "atls(3) shows the example as it is built here" {
-    sed -n '/^\/\* One session/,/^}$/p' tests/embed/example.c | expand >"$BATS_TEST_TMPDIR/source"
+# functions FIRST COUNT: so many from the one on whose comment begins with FIRST.
+functions() {
+    awk -v first="/* $1" -v count="$2" 'index($0, first) == 1 { on = 1 } on; on && /^}$/ && ++n == count { exit }'
+}
+
+@test "atls(3) shows the examples as they are built here" {
+    mandoc -T ascii -O width=120 man/atls.3 | sed 's/.\x08//g; s/^     //' >"$BATS_TEST_TMPDIR/page"
+    expand tests/embed/example.c | functions 'One session' 1 >"$BATS_TEST_TMPDIR/source"
     (($(wc -l <"$BATS_TEST_TMPDIR/source") > 20))
-    diff -u "$BATS_TEST_TMPDIR/source" <(mandoc -T ascii man/atls.3 | sed 's/.\x08//g' |
-        sed -n '/^     \/\* One session/,/^     }$/p' | sed 's/^     //')
+    diff -u "$BATS_TEST_TMPDIR/source" <(functions 'One session: request' 1 <"$BATS_TEST_TMPDIR/page")
+    expand tests/embed/stream.c | functions 'Tells what became' 2 >"$BATS_TEST_TMPDIR/source"
+    (($(wc -l <"$BATS_TEST_TMPDIR/source") > 40))
+    diff -u "$BATS_TEST_TMPDIR/source" <(functions 'Tells what became' 2 <"$BATS_TEST_TMPDIR/page")
 }
 
 # ---- the example --------------------------------------------------------------------------------
 
-@test "the example includes nothing of this project but the header" {
-    run -0 grep -hE '^#include' tests/embed/example.c
-    run -1 grep '"' <<<"$output"
-    grep -qxF '#include <atls.h>' tests/embed/example.c
-    (($(sed -n '/^static int talk/,/^}/p' tests/embed/example.c | wc -l) <= 40))
+@test "the examples include nothing of this project but the header" {
+    local name
+    for name in example stream; do
+        run -0 grep -hE '^#include' "tests/embed/$name.c"
+        run -1 grep '"' <<<"$output"
+        grep -qxF '#include <atls.h>' "tests/embed/$name.c"
+        (($(sed -n '/^static int talk/,/^}/p' "tests/embed/$name.c" | wc -l) <= 40))
+    done
 }
 
 @test "the example builds by pkg-config alone, and carries a session" {
@@ -259,4 +299,59 @@ pkg_config() { PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig pkg-config "$@" atls; }
     [[ $output == *'Hello from the application' && -z $stderr ]]
     run -1 --separate-stderr env LD_LIBRARY_PATH="$PREFIX/lib" timeout 60 valgrind -q --error-exitcode=99 \
         --leak-check=full "$example" "$url" "$CERTS/other.pem" localhost "$request"
+}
+
+# ---- the example in stream carriage -------------------------------------------------------------
+
+@test "the stream example carries both ways at once" {
+    build "$PREFIX" "$stream" atls
+    [[ $(needed "$stream") == *libatls.so.0* ]]
+    carry_stream "$echo_url"
+    cmp "$got" "$DIR/www/large"
+    [[ $(<"$said") =~ ^[0-9]+\ answers,\ 0\ requests\ lost$ ]]
+    wait_log echo-service '3000005 bytes up, 3000000 down: closed by both sides'
+}
+
+@test "the stream example goes on where connections are cut, both ways at once" {
+    local before
+    before=$(grep -c 'open from' "$DIR/echo-service.log" || :)
+    start_relay reset=80 restart=300
+    carry_stream "$relay_url"
+    cmp "$got" "$DIR/www/large"
+    stop relay
+    grep -E ', reset [0-9]+, restart [0-9]+$' "$DIR/relay.log"
+    [[ $(<"$said") =~ ^[0-9]+\ answers,\ [1-9][0-9]*\ requests\ lost$ ]]
+    # It was one session all the time.
+    (($(grep -c 'open from' "$DIR/echo-service.log") == before + 1))
+}
+
+@test "the stream example goes on where headers are stripped, in json, and bodies have to be small" {
+    start_relay strip=4 limit=50000
+    carry_stream "$relay_url"
+    cmp "$got" "$DIR/www/large"
+    stop relay
+    grep -E ', limit [0-9]+' "$DIR/relay.log"
+}
+
+@test "the stream example says if the service knows no stream carriage" {
+    start_relay strip-down=0
+    local rc=0
+    carry_stream "$relay_url" || rc=$?
+    ((rc == 1))
+    [[ ! -s $got && $(tail -n 1 "$said") == 'protocol: the first answer has no ATLS-Stream: '* ]]
+}
+
+@test "the stream example refuses a wrong CA, and tells the service" {
+    built "$stream"
+    run -1 --separate-stderr env LD_LIBRARY_PATH="$PREFIX/lib" timeout 60 "$stream" "$echo_url" \
+        "$CERTS/other.pem" localhost <"$DIR/request"
+    [[ -z $output && $stderr == *$'\n'"inner TLS: the service's certificate is not trusted: "* ]]
+    wait_log echo-service 'unknown_ca'
+}
+
+@test "the stream example leaks nothing where connections are cut" {
+    start_relay reset=80 restart=1000
+    carry_stream "$relay_url" valgrind -q --error-exitcode=99 --leak-check=full
+    cmp "$got" "$DIR/www/large"
+    [[ $(<"$said") =~ ^[0-9]+\ answers,\ [1-9][0-9]*\ requests\ lost$ ]]
 }

@@ -16,8 +16,6 @@
 #define ATLS_STREAM_WINDOW       (4u << 20)
 #define ATLS_STREAM_WINDOW_MAX   (16u << 20)
 #define ATLS_STREAM_INFLIGHT     4u
-#define ATLS_STREAM_INFLIGHT_MAX 16u
-#define ATLS_STREAM_POLL_MS      25000
 #define ATLS_STREAM_POLL_MIN_MS  1000
 #define ATLS_STREAM_REPLY_MS     10000       /* beyond the poll, for an answer to come */
 #define ATLS_STREAM_BULK         (16u << 10) /* a body of this size has more behind it */
@@ -45,13 +43,6 @@ struct atls_stream_post {
 	struct atls_stream_dict dict;
 	struct atls_piece piece; /* its body; to be released */
 	int64_t timeout_ms;      /* without a byte of the answer for so long, it is lost */
-};
-
-enum atls_stream_step {
-	ATLS_STREAM_SEND, /* make the request, and ask again */
-	ATLS_STREAM_WAIT, /* nothing before *at, or an answer, or more to say */
-	ATLS_STREAM_DONE, /* both directions have ended and are acknowledged, as far as it goes */
-	ATLS_STREAM_LOST, /* no valid answer for too long */
 };
 
 /* Null: memory. */

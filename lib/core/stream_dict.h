@@ -6,8 +6,6 @@
 
 #include "atls.h"
 
-#define ATLS_STREAM_HEADER "ATLS-Stream"
-
 /* Beyond these a text is refused: ours are far shorter, and what others add stays small. */
 #define ATLS_DICT_LENGTH_MAX 1024u
 #define ATLS_DICT_KEYS_MAX   32u
