@@ -249,7 +249,12 @@ _key() { # ALG FILE
     case $1 in
     ecdsa) set -- "$2" EC -pkeyopt ec_paramgen_curve:P-256 ;;
     rsa) set -- "$2" RSA -pkeyopt rsa_keygen_bits:2048 ;;
+    p384) set -- "$2" EC -pkeyopt ec_paramgen_curve:P-384 ;;
+    p521) set -- "$2" EC -pkeyopt ec_paramgen_curve:P-521 ;;
     ed25519) set -- "$2" ED25519 ;;
+    ed448) set -- "$2" ED448 ;;
+    pss) set -- "$2" RSA-PSS -pkeyopt rsa_keygen_bits:2048 ;;
+    dsa) (umask 077 && openssl dsaparam -noout -genkey -out "$2" 2048 2>/dev/null) && return ;;
     *) say_error "no such key type: $1" && return 1 ;;
     esac
     local file=$1
