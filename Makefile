@@ -25,9 +25,11 @@ CC_clang := clang
 CC_asan := gcc
 CC_clang-asan := clang
 CC_fuzz := clang
+CC_tsan := gcc
 CC_coverage := gcc
 SAN_asan := -fsanitize=address,undefined -fno-sanitize-recover=all
 SAN_clang-asan := $(SAN_asan)
+SAN_tsan := -fsanitize=thread
 SAN_fuzz := $(SAN_asan) -fsanitize=fuzzer-no-link
 SAN_coverage := --coverage
 OPT_plain := -O2 -D_FORTIFY_SOURCE=2
@@ -35,6 +37,7 @@ OPT_clang := $(OPT_plain)
 OPT_fuzz := -O1
 OPT_asan := -O1
 OPT_clang-asan := -O1
+OPT_tsan := -O1
 OPT_coverage := -O0
 ifeq ($(origin CC),default)
 CC := $(CC_$(FLAVOUR))
@@ -52,8 +55,8 @@ WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmis
 	-Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef -Wformat=2 -Wvla -Werror
 CFLAGS ?= $(OPT_$(FLAVOUR)) -g
 ALL_CPPFLAGS = -Ilib -I. -D_GNU_SOURCE -DATLS_VERSION='"$(VERSION)"' $(CPPFLAGS)
-ALL_CFLAGS = -std=c17 $(WARN) -fstack-protector-strong -fPIC $(CFLAGS) $(SAN) $(PC_CFLAGS)
-ALL_LDFLAGS = $(LDFLAGS) $(SAN) -Wl,-z,relro,-z,now -Wl,--as-needed
+ALL_CFLAGS = -std=c17 $(WARN) -fstack-protector-strong -fPIC -pthread $(CFLAGS) $(SAN) $(PC_CFLAGS)
+ALL_LDFLAGS = -pthread $(LDFLAGS) $(SAN) -Wl,-z,relro,-z,now -Wl,--as-needed
 
 LIB_SRC := $(sort $(wildcard lib/*/*.c))
 LIB_OBJ := $(LIB_SRC:%.c=$(B)/%.o)

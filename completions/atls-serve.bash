@@ -15,6 +15,7 @@ _atls_serve() {
         --tls-max
         --raw
         -b --backend
+        --threads
         --max-sessions
         --max-sessions-per-address
         --max-body
@@ -75,6 +76,9 @@ _atls_serve() {
         ;;
     -b | --backend)
         mapfile -t COMPREPLY < <(compgen -A hostname -- "$cur")
+        ;;
+    --threads)
+        :
         ;;
     --max-sessions)
         :

@@ -13,6 +13,7 @@ complete -c atls-serve -l capath -x -a '(__fish_complete_directories)' -d 'the s
 complete -c atls-serve -l tls-max -x -a '1.2 1.3' -d 'highest TLS version of the inner sessions'
 complete -c atls-serve -l raw -x -d 'take streams that protect themselves (ssh, ...), without the inner TLS'
 complete -c atls-serve -s b -l backend -x -a '(__fish_print_hostnames)' -d 'the application endpoint that every session is connected to'
+complete -c atls-serve -l threads -x -d 'divide the sessions among N threads (default: one for each processor, at most 32)'
 complete -c atls-serve -l max-sessions -x -d 'sessions at once; more get 503 (default: 1000)'
 complete -c atls-serve -l max-sessions-per-address -x -d 'the same of one client address; more get 429 (default: 0, no limit)'
 complete -c atls-serve -l max-body -x -d 'longest HTTP body; longer ones get 413 (default: 1400k)'

@@ -62,7 +62,8 @@ static void on_connected(evutil_socket_t fd, short what, void *ctx)
 static bool watch(struct tunnel *tunnel)
 {
 	struct event_base *base = tunnel->service->base;
-	const struct timeval wait = atls_timeval((int64_t)tunnel->service->settings.connect_ms);
+	const struct timeval wait =
+		atls_timeval((int64_t)tunnel->service->house->settings.connect_ms);
 	tunnel->readable = event_new(base, tunnel->fd, EV_READ, on_io, tunnel);
 	tunnel->writable = event_new(base, tunnel->fd, EV_WRITE, on_io, tunnel);
 	tunnel->connecting = event_new(base, tunnel->fd, EV_WRITE, on_connected, tunnel);
@@ -92,13 +93,13 @@ static void try_next(struct tunnel *tunnel, int error)
 		error = errno;
 	}
 	backend_close(tunnel, false);
-	tunnel_abort(tunnel, "backend: cannot connect to %s: %s", tunnel->service->settings.backend,
-		strerror(error));
+	tunnel_abort(tunnel, "backend: cannot connect to %s: %s",
+		tunnel->service->house->settings.backend, strerror(error));
 }
 
 void backend_connect(struct tunnel *tunnel)
 {
-	tunnel->next_address = tunnel->service->backend;
+	tunnel->next_address = tunnel->service->house->backend;
 	try_next(tunnel, ECONNREFUSED);
 }
 
@@ -162,8 +163,8 @@ void backend_push(struct tunnel *tunnel)
 
 size_t tunnel_fair_share(const struct service *service)
 {
-	unsigned live = atls_sessions_count(service->sessions);
-	uint64_t share = service->settings.max_buffered / 4 / (live ? live : 1);
+	unsigned live = service->house->live;
+	uint64_t share = service->house->settings.max_buffered / 4 / (live ? live : 1);
 	return share < BULK_BYTES ? BULK_BYTES : share > SIZE_MAX ? SIZE_MAX : (size_t)share;
 }
 

@@ -3,8 +3,12 @@
 #include "core/err.h"
 
 #include <microhttpd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
+
+#define THREADS_MAX         256
+#define THREADS_DEFAULT_MAX 32
 
 enum option {
 	OPT_LISTEN = 1,
@@ -19,6 +23,7 @@ enum option {
 	OPT_TLS_MAX,
 	OPT_RAW,
 	OPT_BACKEND,
+	OPT_THREADS,
 	OPT_MAX_SESSIONS,
 	OPT_MAX_PER_ADDRESS,
 	OPT_MAX_BODY,
@@ -63,6 +68,9 @@ static const struct atls_opt options[] = {
 		"take streams that protect themselves (ssh, ...), without the inner TLS", false},
 	{OPT_BACKEND, 'b', "backend", "HOST:PORT|unix:PATH", ATLS_OPT_HOST, NULL,
 		"the application endpoint that every session is connected to", false},
+	{OPT_THREADS, 0, "threads", "N", ATLS_OPT_TEXT, NULL,
+		"divide the sessions among N threads (default: one for each processor, at most 32)",
+		false},
 	{OPT_MAX_SESSIONS, 0, "max-sessions", "N", ATLS_OPT_TEXT, NULL,
 		"sessions at once; more get 503 (default: 1000)", false},
 	{OPT_MAX_PER_ADDRESS, 0, "max-sessions-per-address", "N", ATLS_OPT_TEXT, NULL,
@@ -136,6 +144,8 @@ static int apply_number(struct settings *s, int id, const char *value, struct at
 {
 	const uint64_t day_ms = 86400000;
 	switch (id) {
+	case OPT_THREADS:
+		return atls_opt_number(value, 1, THREADS_MAX, &s->threads, err);
 	case OPT_MAX_SESSIONS:
 		return atls_opt_number(value, 1, 1000000, &s->max_sessions, err);
 	case OPT_MAX_PER_ADDRESS:
@@ -232,10 +242,19 @@ static const char *conflict(const struct settings *s)
 	return NULL;
 }
 
+/* Those that this process may run on. */
+static unsigned usable_processors(void)
+{
+	cpu_set_t set;
+	int count = sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+	return count < 1 ? 1 : count > THREADS_DEFAULT_MAX ? THREADS_DEFAULT_MAX : (unsigned)count;
+}
+
 int serve_settings_read(struct settings *settings, int argc, char **argv, int *exit_code)
 {
 	*settings = (struct settings){
 		.level = ATLS_LOG_NOTICE,
+		.threads = usable_processors(),
 		.max_sessions = 1000,
 		.max_body = 1400u << 10,
 		.max_buffered = 256u << 20,

@@ -33,6 +33,7 @@ struct settings {
 	const char *backend;
 	const char *capture;
 
+	uint64_t threads;
 	uint64_t max_sessions;
 	uint64_t max_sessions_per_address; /* 0: no limit */
 	uint64_t max_body;                 /* bytes of an HTTP body */

@@ -12,7 +12,7 @@ void pending_capture(const struct pending *pending, const char *id, unsigned sta
 		.content_type = type,
 		.status = (long)status,
 		.stream = stream};
-	atls_capture_write(pending->service->capture, &about, bytes, len);
+	house_capture(pending->service->house, &about, bytes, len);
 }
 
 void pending_refuse(struct pending *pending, unsigned status, const char *retry_after,

@@ -4,11 +4,24 @@
 
 #include "service.h"
 
+#include "core/body.h"
+
 #define COOKIE      "atls"
 #define COOKIE_TEXT 128u
 
+/* A request as far as it is read. */
+struct asked {
+	bool read;
+	struct atls_body body;
+	struct atls_stream_dict dict;
+	bool has_dict;
+	const char *id; /* of the session, by cookie or in the body; or null */
+	size_t id_len;
+	bool sought_stream, sought_id; /* there is no session of that name */
+};
+
 struct pending {
-	struct service *service;
+	struct service *service; /* whose thread has it now */
 	struct atls_http_request *request;
 	struct tunnel *tunnel;        /* base carriage: waits there, or null */
 	struct atls_session *session; /* stream carriage: waits there, or null */
@@ -16,6 +29,7 @@ struct pending {
 	unsigned long long number;
 	const char *content_type; /* that it came with: JSON may be labelled application/atls */
 	bool dict_in_body;
+	struct asked asked;
 	struct websocket *socket; /* that its connection became, or null */
 	TAILQ_ENTRY(pending) entry;
 };
@@ -45,6 +59,15 @@ struct atls_session *service_open(struct service *service, const struct atls_htt
 
 /* Makes a new session one of stream carriage. 0 or ATLS_E_MEMORY. */
 int stream_begin(struct service *service, struct atls_session *session, const char *stream_id);
+
+/* Whether the request is where the session is that its headers name, as far as they tell. If not,
+ * it went there, to be served anew. */
+bool route_by_head(struct pending *pending);
+/* The session that a request names, or a new one; null after a refusal, or when the request went
+ * where its session is, to be served anew. */
+struct atls_session *route_to_session(struct pending *pending);
+/* Begins to serve a request, or goes on in another thread. */
+void service_serve(void *pending);
 
 /* Hands a request to a session of stream carriage. The tunnel may be gone afterwards. */
 void stream_offer(struct pending *pending, struct atls_session *session,

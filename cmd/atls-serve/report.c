@@ -52,7 +52,7 @@ static void tell(const struct tunnel *tunnel, const struct atls_report_seen *see
 			seen->connection.tls, "version",
 			atls_out_string(seen->connection.version))};
 	add_certificate(about.facts, "seen", &seen->chain, &verdict);
-	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
+	atls_log_event(&tunnel->service->house->log, ATLS_LOG_NOTICE, &about,
 		"session %s: report from %s about '%s': %s%s%s%s%s%s", name, peer, host,
 		seen->chain.count ? "certificate of '" : "no certificate", verdict.subject,
 		seen->chain.count ? "', issued by '" : "", verdict.issuer,
@@ -62,9 +62,11 @@ static void tell(const struct tunnel *tunnel, const struct atls_report_seen *see
 /* Says what is shown on the connection that the report came on. */
 static void answer(struct tunnel *tunnel, const struct atls_report_seen *seen, const char *host)
 {
-	struct fronts *fronts = &tunnel->service->fronts;
+	struct house *house = tunnel->service->house;
+	struct fronts *fronts = &house->fronts;
 	struct atls_engine *engine = tunnel->session->engine;
-	fronts_refresh(fronts, &tunnel->service->log);
+	pthread_mutex_lock(&house->fronting);
+	fronts_refresh(fronts, &house->log);
 	struct atls_report_shown shown = fronts->shown; /* the chains stay theirs */
 	shown.connection = tunnel->carrier;
 	if (!shown.connection.tls)
@@ -72,6 +74,7 @@ static void answer(struct tunnel *tunnel, const struct atls_report_seen *seen, c
 	enum atls_report_finding finding = atls_report_judge(seen, &shown, !tunnel->wanders);
 	tell(tunnel, seen, host, finding);
 	char *text = atls_report_shown_text(&shown, finding);
+	pthread_mutex_unlock(&house->fronting);
 	size_t len = text ? strlen(text) : 0;
 	/* A new session's output has room for the longest. */
 	if (!text || atls_engine_write(engine, text, len) != (ssize_t)len)

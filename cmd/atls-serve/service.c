@@ -25,7 +25,7 @@ static const struct atls_body_codec *codec_named(
 	const struct service *service, const struct atls_http_request *request)
 {
 	const char *type = atls_http_request_header(request, "Content-Type");
-	const struct settings *settings = &service->settings;
+	const struct settings *settings = &service->house->settings;
 	if (!type)
 		return NULL;
 	if (!settings->raw)
@@ -38,8 +38,8 @@ static const struct atls_body_codec *codec_named(
 /* What a refused type should have been (RFC 9110 section 15.5.16). */
 static const char *types_taken(const struct service *service)
 {
-	return service->settings.raw
-		       ? service->settings.raw_names.content_type
+	return service->house->settings.raw
+		       ? service->house->settings.raw_names.content_type
 		       : "application/atls, application/atls+octet-stream, application/atls+json";
 }
 
@@ -114,116 +114,6 @@ void service_answer(struct tunnel *tunnel, size_t len, bool final)
 	atls_session_answered(tunnel->session, len, final);
 }
 
-/* The one place where the inner TLS is, or is none. */
-static struct atls_engine *make_engine(struct service *service, bool stream, struct atls_error *err)
-{
-	static const char *const protocols[] = {ATLS_REPORT_PROTOCOL};
-	const struct atls_engine_config config = {
-		.role = ATLS_SERVER,
-		.credentials = service->credentials,
-		.priorities = service->priorities,
-		.require_certificate = service->policy.anchors != NULL,
-		.verify = service->policy.anchors ? atls_policy_verify : NULL,
-		.verify_ctx = &service->policy,
-		.protocols = protocols,
-		.protocol_count = 1,
-		.input_max = stream ? ATLS_STREAM_WINDOW_MAX + ATLS_INPUT_MAX : 0,
-	};
-	if (service->settings.raw)
-		return atls_raw_engine_new(config.input_max, 0, err);
-	return atls_engine_new(&config, err);
-}
-
-struct atls_session *service_open(struct service *service, const struct atls_http_request *request,
-	const char *stream_id, struct refusal *no)
-{
-	struct atls_session *session = NULL;
-	struct atls_engine *engine = NULL;
-	*no = (struct refusal){.status = 503, .retry_after = "10"};
-	if (service->draining) {
-		atls_error_set(&no->err, ATLS_E_LIMIT, "the service is going down");
-		return NULL;
-	}
-	no->retry_after = "1";
-	engine = make_engine(service, stream_id, &no->err);
-	if (!engine)
-		return NULL;
-	int rc = atls_session_open(service->sessions, engine, atls_http_request_peer(request),
-		atls_now_ms(), &session, &no->err);
-	if (rc) {
-		atls_engine_free(engine);
-		atls_log_event(&service->log, ATLS_LOG_NOTICE,
-			&(struct atls_log_about){.event = "session_refused"},
-			"refused a session: %s", no->err.text);
-		no->status = rc == ATLS_E_AGAIN ? 429 : 503;
-		no->retry_after = "5";
-		return NULL;
-	}
-	if ((stream_id && stream_begin(service, session, stream_id)) ||
-		!tunnel_new(service, session)) {
-		atls_session_remove(service->sessions, session);
-		atls_error_set(&no->err, ATLS_E_MEMORY, "out of memory for a session");
-		return NULL;
-	}
-	return session;
-}
-
-/* A new session, if the request may begin one; null after a refusal. */
-static struct atls_session *begin_session(
-	struct pending *pending, const struct atls_body *body, const char *stream_id)
-{
-	bool raw = pending->service->settings.raw;
-	if (raw && !stream_id) {
-		refuse(pending, 409, NULL,
-			"raw streams have stream carriage alone, but the request has no "
-			"ATLS-Stream");
-		return NULL;
-	}
-	if (!raw && !atls_session_may_begin(body->records, body->len)) {
-		refuse(pending, 422, NULL,
-			"the request names no session, and its body does not begin one");
-		return NULL;
-	}
-	struct refusal no;
-	struct atls_session *session =
-		service_open(pending->service, pending->request, stream_id, &no);
-	if (!session)
-		refuse(pending, no.status, no.retry_after, no.err.text);
-	return session;
-}
-
-/* A request as far as it is read. */
-struct asked {
-	struct atls_body body;
-	struct atls_stream_dict dict;
-	bool has_dict;
-	const char *id; /* of the session, by cookie or in the body; or null */
-	size_t id_len;
-};
-
-/* The session that a request names, or a new one; null after a refusal. The client's id comes
- * first: it names the session before any cookie does. In a base session it means nothing. */
-static struct atls_session *choose_session(struct pending *pending, struct asked *asked)
-{
-	const struct atls_sessions *sessions = pending->service->sessions;
-	struct atls_session *session = NULL;
-	if (asked->has_dict)
-		session = atls_session_find_stream(sessions, asked->dict.id);
-	if (session)
-		return session;
-	if (asked->id)
-		session = atls_session_find(sessions, asked->id, asked->id_len);
-	if (session && !session->stream)
-		asked->has_dict = false;
-	if (session && !asked->has_dict)
-		return session;
-	if (asked->has_dict ? asked->dict.up || asked->dict.ack : asked->id != NULL) {
-		refuse(pending, 422, NULL, "this session is not known here");
-		return NULL;
-	}
-	return begin_session(pending, &asked->body, asked->has_dict ? asked->dict.id : NULL);
-}
-
 static void offer(
 	struct pending *pending, struct atls_session *session, const struct atls_body *body)
 {
@@ -265,7 +155,7 @@ static const struct atls_body_codec *codec_of(
 	const struct pending *pending, const char *cookie, const uint8_t *bytes, size_t len)
 {
 	const struct atls_body_codec *codec = codec_named(pending->service, pending->request);
-	if (pending->service->settings.raw || codec->session_in_body ||
+	if (pending->service->house->settings.raw || codec->session_in_body ||
 		!atls_body_is_json(bytes, len) ||
 		atls_http_request_header(pending->request, ATLS_STREAM_HEADER))
 		return codec;
@@ -276,8 +166,9 @@ static const struct atls_body_codec *codec_of(
 }
 
 /* The dictionary of stream carriage, in the body or in the header. False after a refusal. */
-static bool read_dict(struct pending *pending, struct asked *asked, struct atls_error *err)
+static bool read_dict(struct pending *pending, struct atls_error *err)
 {
+	struct asked *asked = &pending->asked;
 	const char *text = asked->body.stream;
 	size_t len = asked->body.stream_len;
 	pending->dict_in_body = text != NULL;
@@ -294,8 +185,9 @@ static bool read_dict(struct pending *pending, struct asked *asked, struct atls_
 }
 
 /* Decodes the request. False after a refusal. */
-static bool read_request(struct pending *pending, struct asked *asked)
+static bool read_request(struct pending *pending)
 {
+	struct asked *asked = &pending->asked;
 	struct atls_error err = {0};
 	size_t len;
 	uint8_t *bytes = atls_http_request_body(pending->request, &len);
@@ -314,31 +206,37 @@ static bool read_request(struct pending *pending, struct asked *asked)
 	bool json = pending->codec->session_in_body;
 	asked->id = json ? asked->body.session : cookie;
 	asked->id_len = json ? asked->body.session_len : cookie ? strlen(cookie) : 0;
-	return read_dict(pending, asked, &err);
+	return read_dict(pending, &err);
 }
 
-static void serve(struct pending *pending)
+/* What may still be buffered. With stream carriage, credit is what bounds them. */
+static bool has_room(const struct house *house, const struct asked *asked)
 {
-	struct asked asked = {0};
-	struct service *service = pending->service;
-	if (!read_request(pending, &asked))
+	return asked->has_dict || asked->body.len <= SMALL_BODY ||
+	       house->buffered + asked->body.len <= house->settings.max_buffered;
+}
+
+void service_serve(void *ctx)
+{
+	struct pending *pending = ctx;
+	struct asked *asked = &pending->asked;
+	if (!asked->read && (!route_by_head(pending) || !read_request(pending)))
 		return;
-	/* With stream carriage, credit is what bounds them. */
-	if (!asked.has_dict && asked.body.len > SMALL_BODY &&
-		service->buffered + asked.body.len > service->settings.max_buffered) {
+	asked->read = true;
+	if (!has_room(pending->service->house, asked)) {
 		refuse(pending, 503, "1", "too much is buffered already");
 		return;
 	}
-	struct atls_session *session = choose_session(pending, &asked);
+	struct atls_session *session = route_to_session(pending);
 	if (!session)
 		return;
 	session->json = pending->codec->session_in_body;
-	if (session->stream && asked.has_dict)
-		stream_offer(pending, session, &asked.dict, &asked.body);
+	if (session->stream && asked->has_dict)
+		stream_offer(pending, session, &asked->dict, &asked->body);
 	else if (session->stream)
 		stream_conflict(pending, session);
 	else
-		offer(pending, session, &asked.body);
+		offer(pending, session, &asked->body);
 }
 
 void service_ready(void *ctx, struct atls_http_request *request)
@@ -349,7 +247,7 @@ void service_ready(void *ctx, struct atls_http_request *request)
 		return;
 	}
 	pending->service = ctx;
-	pending->number = ++pending->service->requests;
+	pending->number = ++pending->service->house->requests;
 	pending->request = request;
 	*atls_http_request_user(request) = pending;
 	if (websocket_is_wanted(request)) {
@@ -357,7 +255,7 @@ void service_ready(void *ctx, struct atls_http_request *request)
 		return;
 	}
 	pending->content_type = codec_named(ctx, request)->content_type;
-	serve(pending);
+	service_serve(pending);
 }
 
 void service_done(void *ctx, struct atls_http_request *request)

@@ -2,15 +2,12 @@
 #ifndef ATLS_SERVE_SERVICE_H
 #define ATLS_SERVE_SERVICE_H
 
-#include "front.h"
-#include "options.h"
+#include "house.h"
 
-#include "cli/capture.h"
 #include "core/session.h"
 #include "net/http_server.h"
-#include "trust/policy.h"
+#include "net/mailbox.h"
 
-#include <netdb.h>
 #include <sys/queue.h>
 
 #define ANSWER_BYTES   (256u << 10) /* TLS bytes in one answer */
@@ -20,26 +17,18 @@
 #define LINGER_MS      60000      /* of a finished session */
 #define TRIM_MS        10000      /* between two times that freed memory is given back */
 
+/* What one thread has of the house: connections, and the sessions whose ids are its part. All of it
+ * is that thread's alone. */
 struct service {
-	struct settings settings;
-	struct atls_log log;
+	struct house *house;
+	struct atls_id_share share;
 	struct event_base *base;
+	struct atls_mailbox *mailbox;
+	struct event *expire;
 	struct atls_http_server *http;
 	struct atls_sessions *sessions;
-	gnutls_certificate_credentials_t credentials;
-	gnutls_priority_t priorities;
-	struct atls_policy policy; /* for client certificates */
-	struct addrinfo *backend;
-	struct fronts fronts;
-	unsigned listening;           /* of settings.listen, so many listen */
-	struct atls_capture *capture; /* --capture, or null */
-	unsigned long long requests;
-	uint64_t buffered;  /* bytes that all tunnels hold */
-	uint64_t promised;  /* bytes that clients of stream carriage may send */
 	int64_t trim_at;    /* when freed memory is given back next */
 	int64_t trim_until; /* the last session's remains are gone by then */
-	bool draining;
-	void (*idle)(struct service *service); /* draining, and the last session ended */
 };
 
 struct pending;
@@ -93,14 +82,19 @@ bool service_waits(const struct tunnel *tunnel);
 /* Answers all that wait with the first len bytes of the engine's output. */
 void service_answer(struct tunnel *tunnel, size_t len, bool final);
 
-/* Ends what is past its time. To be called now and then. */
-void service_expire(struct service *service);
+/* Makes the part-th of the house's services, for at most so many connections of each listener. 0,
+ * or the error's code; to be freed in either case. */
+int service_init(struct service *service, struct house *house, unsigned part, unsigned connections,
+	struct atls_error *err);
+/* Whose sessions have such an id, of ATLS_ID_TEXT - 1 characters. */
+struct service *service_of(const struct service *service, const char *id);
 
-/* Stops taking sessions; idle() is called when none is left. */
-void service_drain(struct service *service);
 /* Ends all sessions with close_notify. */
 void service_close_all(struct service *service);
-/* Drops everything. */
+/* When no thread runs any more: drops all sessions; then, with no letters left, the connections;
+ * then the rest. */
+void service_drop_all(struct service *service);
+void service_stop(struct service *service);
 void service_free(struct service *service);
 
 /* A tunnel for a new session: takes the session's user pointer. Null: memory. */

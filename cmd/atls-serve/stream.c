@@ -5,6 +5,7 @@
 #include "net/clock.h"
 #include "net/timer.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,7 @@
 /* Who is held is not idle. */
 static int64_t hold_max_ms(const struct service *service)
 {
-	int64_t part = (int64_t)service->settings.idle_ms / 3;
+	int64_t part = (int64_t)service->house->settings.idle_ms / 3;
 	return part < HOLD_MAX_MS ? part : HOLD_MAX_MS;
 }
 
@@ -27,7 +28,7 @@ int stream_begin(struct service *service, struct atls_session *session, const ch
 		.keep_max = ATLS_STREAM_WINDOW_FIRST,
 		.inflight = ATLS_STREAM_INFLIGHT_MAX,
 		.hold_max_ms = hold_max_ms(service),
-		.keep_ms = (int64_t)service->settings.idle_ms,
+		.keep_ms = (int64_t)service->house->settings.idle_ms,
 	};
 	struct atls_stream_server *stream = atls_stream_server_new(&limits);
 	if (!stream)
@@ -109,8 +110,8 @@ static void give_credit(struct tunnel *tunnel)
 {
 	struct service *service = tunnel->service;
 	struct atls_stream_server *stream = tunnel->session->stream;
-	uint64_t budget = service->settings.max_buffered / 2;
-	uint64_t others = service->promised - tunnel->promised;
+	uint64_t budget = service->house->settings.max_buffered / 2;
+	uint64_t others = service->house->promised - tunnel->promised;
 	size_t most = ATLS_STREAM_WINDOW_FIRST;
 	if (budget > others + most && tunnel->session->phase == ATLS_SESSION_OPEN)
 		most = budget - others > ATLS_STREAM_WINDOW_MAX ? ATLS_STREAM_WINDOW_MAX
@@ -123,7 +124,7 @@ static void give_credit(struct tunnel *tunnel)
 					: share < ATLS_STREAM_WINDOW_MAX ? share
 									 : ATLS_STREAM_WINDOW_MAX);
 	uint64_t promised = atls_stream_server_promised(stream) + unread;
-	service->promised += promised - tunnel->promised;
+	atomic_fetch_add(&service->house->promised, promised - tunnel->promised);
 	tunnel->promised = promised;
 }
 

@@ -26,7 +26,7 @@ static void add_negotiated(json_t *facts, const struct tunnel *tunnel)
 {
 	char name[256];
 	gnutls_session_t tls = atls_engine_session(tunnel->session->engine);
-	add_text(facts, "raw", tunnel->service->settings.raw);
+	add_text(facts, "raw", tunnel->service->house->settings.raw);
 	if (!tls)
 		return;
 	add_text(facts, "version", gnutls_protocol_get_name(gnutls_protocol_get_version(tls)));
@@ -34,10 +34,19 @@ static void add_negotiated(json_t *facts, const struct tunnel *tunnel)
 	add_text(facts, "name", asked_for(tls, name, sizeof name));
 }
 
-static json_t *facts_of(const struct atls_session *session)
+static json_t *facts_of(const struct tunnel *tunnel)
 {
-	return json_pack("{s:o, s:I}", "peer", atls_out_string(session->peer), "exchanges",
-		(json_int_t)session->exchanges);
+	const struct atls_session *session = tunnel->session;
+	return json_pack("{s:o, s:I, s:I}", "peer", atls_out_string(session->peer), "exchanges",
+		(json_int_t)session->exchanges, "thread",
+		(json_int_t)tunnel->service->share.part + 1);
+}
+
+static json_t *facts_of_open(const struct tunnel *tunnel)
+{
+	json_t *facts = facts_of(tunnel);
+	add_negotiated(facts, tunnel);
+	return facts;
 }
 
 static void tell_open_raw(const struct tunnel *tunnel)
@@ -46,18 +55,17 @@ static void tell_open_raw(const struct tunnel *tunnel)
 	char id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_open",
 		.session = atls_id_short(session->id, id),
-		.facts = facts_of(session)};
-	add_negotiated(about.facts, tunnel);
+		.facts = facts_of_open(tunnel)};
 	json_object_set_new(about.facts, "encrypted", json_false());
-	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
+	atls_log_event(&tunnel->service->house->log, ATLS_LOG_NOTICE, &about,
 		"session %s: open from %s, raw %s, NOT encrypted here", id, session->peer,
-		tunnel->service->settings.raw);
+		tunnel->service->house->settings.raw);
 }
 
 void tell_open(const struct tunnel *tunnel)
 {
 	const struct atls_session *session = tunnel->session;
-	if (tunnel->service->settings.raw) {
+	if (tunnel->service->house->settings.raw) {
 		tell_open_raw(tunnel);
 		return;
 	}
@@ -66,10 +74,9 @@ void tell_open(const struct tunnel *tunnel)
 	char name[256], id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_open",
 		.session = atls_id_short(session->id, id),
-		.facts = facts_of(session)};
-	add_negotiated(about.facts, tunnel);
+		.facts = facts_of_open(tunnel)};
 	asked_for(tls, name, sizeof name);
-	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
+	atls_log_event(&tunnel->service->house->log, ATLS_LOG_NOTICE, &about,
 		"session %s: open from %s, %s%s%s, %llu exchanges", id, session->peer,
 		suite ? suite : "?", name[0] ? ", name " : "", name,
 		(unsigned long long)session->exchanges);
@@ -89,7 +96,7 @@ void tell_end(const struct tunnel *tunnel)
 	char id[SESSION_NAME];
 	const struct atls_log_about about = {.event = "session_end",
 		.session = atls_id_short(session->id, id),
-		.facts = facts_of(session)};
+		.facts = facts_of(tunnel)};
 	json_object_set_new(about.facts, "opened", json_boolean(tunnel->told));
 	json_object_set_new(about.facts, "duration_ms", json_integer(ms));
 	json_object_set_new(about.facts, "bytes_up", json_integer((json_int_t)tunnel->up));
@@ -98,7 +105,7 @@ void tell_end(const struct tunnel *tunnel)
 	add_text(about.facts, "reason", why);
 	if (tunnel->told && session->engine)
 		add_negotiated(about.facts, tunnel);
-	atls_log_event(&tunnel->service->log, ATLS_LOG_NOTICE, &about,
+	atls_log_event(&tunnel->service->house->log, ATLS_LOG_NOTICE, &about,
 		"session %s: %s after %.1f s, %llu exchanges, %llu bytes up, %llu down: %s", id,
 		tunnel->told ? "ended" : "never opened, ended", (double)ms / 1000,
 		(unsigned long long)session->exchanges, (unsigned long long)tunnel->up,
@@ -115,8 +122,8 @@ void tell_refusal(const struct service *service, const struct atls_http_request 
 		.facts = json_pack("{s:i, s:o, s:o, s:o}", "status", (int)status, "peer",
 			atls_out_string(peer), "method", atls_out_string(method), "path",
 			atls_out_string(path))};
-	atls_log_event(&service->log, ATLS_LOG_VERBOSE, &about, "status %u for %s: %s%s%s", status,
-		peer, why ? why : method, why ? "" : " ", why ? "" : path);
+	atls_log_event(&service->house->log, ATLS_LOG_VERBOSE, &about, "status %u for %s: %s%s%s",
+		status, peer, why ? why : method, why ? "" : " ", why ? "" : path);
 }
 
 void tell_websocket(const struct tunnel *tunnel)
@@ -124,7 +131,7 @@ void tell_websocket(const struct tunnel *tunnel)
 	char name[SESSION_NAME];
 	const struct atls_log_about about = {
 		.event = "websocket", .session = atls_id_short(tunnel->session->id, name)};
-	atls_log_event(&tunnel->service->log, ATLS_LOG_VERBOSE, &about,
+	atls_log_event(&tunnel->service->house->log, ATLS_LOG_VERBOSE, &about,
 		"session %s: on a WebSocket", name);
 }
 
@@ -136,7 +143,7 @@ void tell_websocket_end(
 		.event = "websocket_end",
 		.session = tunnel ? atls_id_short(tunnel->session->id, name) : NULL,
 	};
-	atls_log_event(&service->log, ATLS_LOG_VERBOSE, &about,
+	atls_log_event(&service->house->log, ATLS_LOG_VERBOSE, &about,
 		"session %s: its WebSocket ended: %s", name, err->text);
 }
 
@@ -144,6 +151,6 @@ void tell_answer(const struct service *service, const char *id, size_t len)
 {
 	char name[SESSION_NAME];
 	const struct atls_log_about about = {"answer", atls_id_short(id, name), NULL};
-	atls_log_event(&service->log, ATLS_LOG_DEBUG, &about, "session %s: answer of %zu TLS bytes",
-		name, len);
+	atls_log_event(&service->house->log, ATLS_LOG_DEBUG, &about,
+		"session %s: answer of %zu TLS bytes", name, len);
 }

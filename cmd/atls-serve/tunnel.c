@@ -5,6 +5,7 @@
 #include "net/timer.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,7 +56,7 @@ struct tunnel *tunnel_new(struct service *service, struct atls_session *session)
 
 static void account(struct tunnel *tunnel, uint64_t bytes)
 {
-	tunnel->service->buffered += bytes - tunnel->accounted;
+	atomic_fetch_add(&tunnel->service->house->buffered, bytes - tunnel->accounted);
 	tunnel->accounted = bytes;
 }
 
@@ -79,19 +80,18 @@ void tunnel_end(struct tunnel *tunnel, bool remember)
 	tell_end(tunnel);
 	backend_close(tunnel, tunnel->error.code || (err && err->code));
 	account(tunnel, 0);
-	service->promised -= tunnel->promised;
+	atomic_fetch_sub(&service->house->promised, tunnel->promised);
 	event_free(tunnel->hold);
 	event_free(tunnel->soon);
 	atls_buf_free(&tunnel->queue);
 	free(tunnel);
 	session->user = NULL;
 	service->trim_until = atls_now_ms() + LINGER_MS + TRIM_MS;
+	house_leave(service->house, session->peer);
 	if (remember)
 		atls_session_finish(service->sessions, session, atls_now_ms());
 	else
 		atls_session_remove(service->sessions, session);
-	if (service->draining && atls_sessions_count(service->sessions) == 0)
-		service->idle(service);
 }
 
 void tunnel_drop(struct tunnel *tunnel, const char *why)
@@ -136,7 +136,7 @@ static bool worth_waiting(struct tunnel *tunnel)
 
 static int64_t hold_ms(const struct tunnel *tunnel)
 {
-	int64_t ms = (int64_t)tunnel->service->settings.hold_ms;
+	int64_t ms = (int64_t)tunnel->service->house->settings.hold_ms;
 	return tunnel->poll ? ms / POLL_HOLD_PART : ms;
 }
 
@@ -199,8 +199,8 @@ void tunnel_pump(struct tunnel *tunnel)
 		session->phase = ATLS_SESSION_OPEN;
 		tunnel->told = true;
 		tell_open(tunnel);
-		tunnel->report =
-			!tunnel->service->settings.raw && atls_report_selected(session->engine);
+		tunnel->report = !tunnel->service->house->settings.raw &&
+				 atls_report_selected(session->engine);
 		if (!tunnel->report)
 			backend_connect(tunnel);
 	}

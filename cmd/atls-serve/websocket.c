@@ -1,4 +1,5 @@
 /* Sessions of stream carriage on WebSockets. */
+#include "foyer.h"
 #include "pending.h"
 
 #include "core/err.h"
@@ -17,8 +18,9 @@ struct websocket {
 	struct service *service;
 	struct atls_http_request *request;
 	unsigned long long number; /* of the request, in a capture */
+	struct foyer *foyer;       /* before it is known where it belongs, or null */
 	struct tunnel *tunnel;     /* null before the first dictionary, and when it is over */
-	struct atls_ws_link *link;
+	struct atls_ws_link *link; /* null in the foyer, and when it is over */
 	int fd;
 };
 
@@ -59,6 +61,7 @@ void websocket_free(struct websocket *socket)
 	if (!socket)
 		return;
 	leave(socket);
+	foyer_free(socket->foyer);
 	atls_ws_link_free(socket->link);
 	free(socket);
 }
@@ -72,7 +75,7 @@ static void capture(
 		.request = socket->number,
 		.down = down,
 		.websocket = text ? "text" : "binary"};
-	atls_capture_write(socket->service->capture, &about, bytes, len);
+	house_capture(socket->service->house, &about, bytes, len);
 }
 
 /* ---- What is said ---- */
@@ -129,6 +132,9 @@ static struct atls_session *choose(
 	struct service *service = socket->service;
 	struct atls_session *session = atls_session_find_stream(service->sessions, dict->id);
 	struct refusal no = {0};
+	*status = CLOSE_LATER;
+	if (service_of(service, dict->id) != service)
+		return NULL;
 	*status = CLOSE_POLICY;
 	if (session)
 		return session->user ? session : NULL;
@@ -222,20 +228,55 @@ static void on_ended(void *ctx, const struct atls_error *err)
 
 /* ---- The beginning ---- */
 
-static void on_opened(
-	void *ctx, struct atls_http_request *request, const struct atls_http_upgraded *connection)
+/* From now on it is a WebSocket of this thread's; bytes are what came on it so far. */
+static void begin(struct websocket *socket, const void *bytes, size_t len)
 {
 	static const struct atls_ws_link_events events = {on_bytes, on_text, on_turn, on_ended};
-	struct websocket *socket = ctx;
-	socket->fd = connection->fd;
 	struct atls_ws_way way = atls_ws_plain_way;
-	way.fd = connection->fd;
+	way.fd = socket->fd;
 	way.ctx = &socket->fd;
 	socket->link = atls_ws_link_new(socket->service->base, ATLS_SERVER, &way, &events, socket);
 	if (!socket->link)
-		atls_http_upgrade_end(request);
+		atls_http_upgrade_end(socket->request);
 	else
-		atls_ws_link_feed(socket->link, connection->early, connection->early_len);
+		atls_ws_link_feed(socket->link, bytes, len);
+}
+
+static void on_arrived(void *ctx)
+{
+	struct websocket *socket = ctx;
+	struct foyer *foyer = socket->foyer;
+	size_t len;
+	const void *bytes = foyer_heard(foyer, &len);
+	socket->foyer = NULL;
+	begin(socket, bytes, len);
+	foyer_free(foyer);
+}
+
+static void on_named(void *ctx, const char *id)
+{
+	struct websocket *socket = ctx;
+	struct service *here = socket->service;
+	foyer_quit(socket->foyer);
+	socket->service = id ? service_of(here, id) : here;
+	if (socket->service == here)
+		on_arrived(socket);
+	else
+		atls_http_lend(socket->request, socket->service->mailbox, on_arrived, socket);
+}
+
+static void on_opened(
+	void *ctx, struct atls_http_request *request, const struct atls_http_upgraded *connection)
+{
+	struct websocket *socket = ctx;
+	socket->fd = connection->fd;
+	if (socket->service->share.parts == 1) {
+		begin(socket, connection->early, connection->early_len);
+		return;
+	}
+	socket->foyer = foyer_new(socket->service->base, connection, on_named, socket);
+	if (!socket->foyer)
+		atls_http_upgrade_end(request);
 }
 
 bool websocket_is_wanted(const struct atls_http_request *request)
@@ -256,7 +297,7 @@ void websocket_begin(struct pending *pending)
 		.key = atls_http_request_header(request, "Sec-WebSocket-Key"),
 		.protocol = atls_http_request_header(request, "Sec-WebSocket-Protocol"),
 	};
-	const struct settings *settings = &pending->service->settings;
+	const struct settings *settings = &pending->service->house->settings;
 	const char *protocol = settings->raw ? settings->raw_names.protocol : ATLS_WS_PROTOCOL;
 	unsigned status = atls_ws_judge_request(&asked, protocol, &err);
 	if (status != 101) {

@@ -25,3 +25,21 @@ int atls_id_make(char text[ATLS_ID_TEXT])
 	explicit_bzero(whole, sizeof whole);
 	return ATLS_OK;
 }
+
+int atls_id_keys_make(struct atls_id_keys *keys)
+{
+	return gnutls_rnd(GNUTLS_RND_KEY, keys->of, sizeof keys->of) < 0 ? ATLS_E_MEMORY : ATLS_OK;
+}
+
+uint32_t atls_id_hash(const struct atls_id_keys *keys, const char *id)
+{
+	uint64_t hash = 0;
+	for (size_t i = 0; i < ATLS_ID_TEXT - 1; i++)
+		hash += keys->of[i] * (unsigned char)id[i];
+	return (uint32_t)(hash >> 32);
+}
+
+unsigned atls_id_part(const struct atls_id_share *share, const char *id)
+{
+	return share->parts > 1 ? atls_id_hash(share->keys, id) % share->parts : 0;
+}

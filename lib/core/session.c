@@ -12,11 +12,13 @@
 #define DIGEST_PART 4096u
 #define HEADER_LEN  5u /* of a TLS record */
 
+_Static_assert(ATLS_STREAM_ID == ATLS_ID_TEXT - 1, "both ends' ids have one form");
+
 struct atls_sessions {
 	struct atls_session_limits limits;
 	struct atls_session **buckets;
 	struct atls_session **streams; /* by the client's ids, hashed by keys */
-	uint64_t keys[ATLS_STREAM_ID];
+	struct atls_id_keys keys;
 	size_t mask;
 	unsigned live;
 	unsigned finished;
@@ -29,20 +31,26 @@ const char *atls_id_short(const char *id, char text[ATLS_ID_SHORT + 1])
 	return text;
 }
 
+/* What falls to this table when all that share the ids are full. */
+static unsigned usual_max(const struct atls_sessions *table)
+{
+	unsigned parts = table->limits.share.parts;
+	return parts > 1 ? table->limits.sessions_max / parts + 1 : table->limits.sessions_max;
+}
+
 struct atls_sessions *atls_sessions_new(const struct atls_session_limits *limits)
 {
 	struct atls_sessions *table = calloc(1, sizeof *table);
 	if (!table)
 		return NULL;
 	size_t count = 16;
-	while (count < limits->sessions_max)
-		count *= 2;
 	table->limits = *limits;
+	while (count < usual_max(table))
+		count *= 2;
 	table->mask = count - 1;
 	table->buckets = calloc(count, sizeof(struct atls_session *));
 	table->streams = calloc(count, sizeof(struct atls_session *));
-	if (!table->buckets || !table->streams ||
-		gnutls_rnd(GNUTLS_RND_KEY, table->keys, sizeof table->keys) < 0) {
+	if (!table->buckets || !table->streams || atls_id_keys_make(&table->keys)) {
 		atls_sessions_free(table);
 		return NULL;
 	}
@@ -68,40 +76,33 @@ static struct atls_session **bucket(const struct atls_sessions *table, const cha
 	return &table->buckets[hash & table->mask];
 }
 
-/* These ids are the clients' choice: with keys that they do not know (a multilinear hash, whose
- * upper half is universal), none can choose a bucket. */
+/* These ids are the clients' choice, and nobody can choose a bucket with them either. */
 static struct atls_session **stream_bucket(const struct atls_sessions *table, const char *id)
 {
-	uint64_t hash = 0;
-	for (size_t i = 0; i < ATLS_STREAM_ID; i++)
-		hash += table->keys[i] * (unsigned char)id[i];
-	return &table->streams[(size_t)(hash >> 32) & table->mask];
+	return &table->streams[atls_id_hash(&table->keys, id) & table->mask];
 }
 
-static unsigned count_of_peer(const struct atls_sessions *table, const char *peer)
+/* An id of this table's share: one in so many is. */
+static int make_id(const struct atls_sessions *table, char id[ATLS_ID_TEXT])
 {
-	unsigned count = 0;
-	for (size_t i = 0; i <= table->mask; i++)
-		for (const struct atls_session *s = table->buckets[i]; s; s = s->next)
-			count += s->phase != ATLS_SESSION_FINISHED && strcmp(s->peer, peer) == 0;
-	return count;
+	const struct atls_id_share *share = &table->limits.share;
+	int rc = atls_id_make(id);
+	while (!rc && atls_id_part(share, id) != share->part)
+		rc = atls_id_make(id);
+	return rc;
 }
 
 int atls_session_open(struct atls_sessions *table, struct atls_engine *engine, const char *peer,
 	int64_t now, struct atls_session **out, struct atls_error *err)
 {
-	unsigned peer_max = table->limits.per_peer_max;
 	if (table->live >= table->limits.sessions_max)
 		return atls_error_set(err, ATLS_E_LIMIT, "sessions: all %u are in use",
 			table->limits.sessions_max);
-	if (peer_max && count_of_peer(table, peer) >= peer_max)
-		return atls_error_set(
-			err, ATLS_E_AGAIN, "sessions: %s has all %u that it may", peer, peer_max);
-	while (table->finished >= table->limits.sessions_max)
+	while (table->finished >= usual_max(table))
 		atls_session_remove(table, table->oldest);
 	struct atls_session *session = calloc(1, sizeof *session);
 	char *copy = strdup(peer);
-	if (!session || !copy || atls_id_make(session->id)) {
+	if (!session || !copy || make_id(table, session->id)) {
 		free(session);
 		free(copy);
 		return atls_error_set(err, ATLS_E_MEMORY, "sessions: out of memory");

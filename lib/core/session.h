@@ -27,10 +27,12 @@ enum atls_session_phase {
 
 struct atls_session_limits {
 	unsigned sessions_max; /* not finished */
-	unsigned per_peer_max; /* the same, of one peer; 0: no limit of its own */
 	int64_t opening_ms;    /* for the handshake */
 	int64_t idle_ms;       /* without a request */
 	int64_t linger_ms;     /* of a finished session */
+	/* Of several tables that have the sessions together, what this one's ids are; else all null
+	 * and 0. The keys have to outlive the table. */
+	struct atls_id_share share;
 };
 
 struct atls_session {
@@ -63,7 +65,8 @@ struct atls_session {
 
 struct atls_sessions;
 
-/* A table for limits->sessions_max sessions, and as many finished ones. Null: memory. */
+/* A table for limits->sessions_max sessions, and as many finished ones, or its share of them. Null:
+ * memory. */
 struct atls_sessions *atls_sessions_new(const struct atls_session_limits *limits);
 
 /* Frees the table; every session must have been removed. Null is allowed. */
@@ -71,8 +74,7 @@ void atls_sessions_free(struct atls_sessions *table);
 
 /* Makes room (the oldest finished sessions give way when there are too many) and an id, and takes
  * engine over on success. *out is the new session. ATLS_E_LIMIT
- * with err "sessions ..." when there are too many in all, ATLS_E_AGAIN when there are too many of
- * this peer, or ATLS_E_MEMORY. */
+ * with err "sessions ..." when there are too many, or ATLS_E_MEMORY. */
 int atls_session_open(struct atls_sessions *table, struct atls_engine *engine, const char *peer,
 	int64_t now, struct atls_session **out, struct atls_error *err);
 
@@ -81,7 +83,7 @@ struct atls_session *atls_session_find(
 	const struct atls_sessions *table, const char *id, size_t len);
 
 /* Makes it one of stream carriage, for good: takes stream over, and can be found by the client's id
- * from now on, which no other session has. */
+ * from now on, which no other session has, and which is of the table's share. */
 void atls_session_make_stream(struct atls_sessions *table, struct atls_session *session,
 	const char *stream_id, struct atls_stream_server *stream);
 

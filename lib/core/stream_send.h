@@ -9,7 +9,7 @@
  * released it. */
 struct atls_block {
 	struct atls_block *next;
-	unsigned holders;
+	_Atomic unsigned holders;
 	uint64_t position; /* of its first byte */
 	size_t len, cap;
 	uint8_t bytes[];

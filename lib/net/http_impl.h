@@ -38,15 +38,18 @@ struct atls_http_request {
 	char *method;
 	char *path;
 	struct atls_buf body;
-	size_t counted; /* bytes of the server's in_flight */
+	size_t counted; /* bytes of all bodies in flight */
 	size_t discarded;
 	unsigned refusal; /* status to answer with once the body is through */
 	struct MHD_Response *response;
 	unsigned status;
 	bool ready;
+	bool replied; /* whoever has it has said the answer */
 	bool answered;
 	bool suspended;
 	bool queued;
+	bool lent;
+	struct atls_letter letter; /* it is lent, or it comes back */
 	char peer[PEER_TEXT];
 	void *user;
 	struct MHD_UpgradeResponseHandle *upgraded; /* until it is ended */
@@ -60,7 +63,6 @@ struct atls_http_server {
 	struct event *sweep;
 	SLIST_HEAD(, atls_http_daemon) daemons;
 	TAILQ_HEAD(, atls_http_connection) connections;
-	size_t in_flight; /* bytes of all bodies, received or declared */
 };
 
 /* libmicrohttpd's callbacks for requests, with a daemon as their context. */
@@ -73,6 +75,10 @@ void atls_http_on_completed(void *daemon, struct MHD_Connection *mhd, void **req
 uint64_t atls_http_received(struct MHD_Connection *mhd);
 /* Lets the prepared response go out, now or when libmicrohttpd asks. */
 void atls_http_answered(struct atls_http_request *request);
+/* Calls open with the request at once, or where it is at home if it is lent. */
+void atls_http_at_home(struct atls_http_request *request, void (*open)(void *request));
+/* Closes an upgraded connection of this thread's. */
+void atls_http_upgrade_close(void *request);
 
 /* Says a status on a connection that is about to be closed amid a request. */
 void atls_http_say_last(struct atls_http_request *request, unsigned status);

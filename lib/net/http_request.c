@@ -3,6 +3,7 @@
 #include "net/clock.h"
 #include "net/listen.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -90,11 +91,13 @@ static uint64_t declared_length(struct atls_http_request *request)
  * one is always let in, for the requests that empty buffers are small. */
 static bool count_body(struct atls_http_request *request, size_t size)
 {
-	struct atls_http_server *server = request->daemon->server;
-	size_t others = server->in_flight - request->counted;
-	if (size > SMALL_BODY && others + size > server->config.bodies_max)
+	struct atls_http_bodies *bodies = request->daemon->server->config.bodies;
+	size_t more = size - request->counted;
+	size_t all = atomic_fetch_add(&bodies->in_flight, more) + more;
+	if (size > SMALL_BODY && all > bodies->max) {
+		atomic_fetch_sub(&bodies->in_flight, more);
 		return false;
-	server->in_flight = others + size;
+	}
 	request->counted = size;
 	return true;
 }
@@ -271,14 +274,38 @@ static struct MHD_Response *make_response(const struct atls_http_header *headers
 	return response;
 }
 
-void atls_http_answered(struct atls_http_request *request)
+void atls_http_lend(struct atls_http_request *request, struct atls_mailbox *to,
+	void (*open)(void *ctx), void *ctx)
 {
+	request->lent = true;
+	request->letter = (struct atls_letter){.open = open, .ctx = ctx};
+	atls_mailbox_post(to, &request->letter);
+}
+
+void atls_http_at_home(struct atls_http_request *request, void (*open)(void *request))
+{
+	if (request->lent)
+		atls_http_lend(request, request->daemon->server->config.mailbox, open, request);
+	else
+		open(request);
+}
+
+static void answered(void *ctx)
+{
+	struct atls_http_request *request = ctx;
+	request->lent = false;
 	request->answered = true;
 	if (request->suspended) {
 		request->suspended = false;
 		MHD_resume_connection(request->mhd);
 		event_active(request->daemon->wake, EV_TIMEOUT, 0);
 	}
+}
+
+void atls_http_answered(struct atls_http_request *request)
+{
+	request->replied = true;
+	atls_http_at_home(request, answered);
 }
 
 void atls_http_reply(struct atls_http_request *request, unsigned status,
@@ -291,7 +318,7 @@ void atls_http_reply_borrowed(struct atls_http_request *request, unsigned status
 	const struct atls_http_header *headers, size_t count, const void *body, size_t len,
 	void (*release)(void *ctx), void *ctx)
 {
-	if (request->answered) {
+	if (request->replied) {
 		release(ctx);
 		return;
 	}
@@ -350,7 +377,7 @@ uint8_t *atls_http_request_body(struct atls_http_request *request, size_t *len)
 
 void atls_http_request_body_done(struct atls_http_request *request)
 {
-	request->daemon->server->in_flight -= request->counted;
+	atomic_fetch_sub(&request->daemon->server->config.bodies->in_flight, request->counted);
 	request->counted = 0;
 	atls_buf_free(&request->body);
 }

@@ -2,13 +2,15 @@
 
 #include "core/err.h"
 #include "net/clock.h"
-#include "net/listen.h"
 #include "net/timer.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,7 +165,7 @@ void atls_http_server_free(struct atls_http_server *server)
 			atls_http_reply(connection->request, MHD_HTTP_SERVICE_UNAVAILABLE, NULL, 0,
 				NULL, 0);
 		if (connection->request && connection->request->upgraded)
-			atls_http_upgrade_end(connection->request);
+			atls_http_upgrade_close(connection->request);
 	}
 	while (!SLIST_EMPTY(&server->daemons)) {
 		struct atls_http_daemon *daemon = SLIST_FIRST(&server->daemons);
@@ -176,14 +178,14 @@ void atls_http_server_free(struct atls_http_server *server)
 }
 
 static struct MHD_Daemon *start_mhd(
-	struct atls_http_daemon *daemon, int fd, const struct atls_http_listen *where)
+	struct atls_http_daemon *daemon, int fd, const struct atls_http_outer *outer)
 {
-	bool upgrades = daemon->server->config.upgrades && !where->cert;
+	bool upgrades = daemon->server->config.upgrades && !outer->cert;
 	unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
-			 (where->cert ? MHD_USE_TLS : 0u) | (upgrades ? MHD_ALLOW_UPGRADE : 0u);
+			 (outer->cert ? MHD_USE_TLS : 0u) | (upgrades ? MHD_ALLOW_UPGRADE : 0u);
 	struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)where->cert},
-		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)where->key},
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)outer->cert},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)outer->key},
 		{MHD_OPTION_END, 0, NULL},
 	};
 	const struct atls_http_server_config *config = &daemon->server->config;
@@ -193,13 +195,13 @@ static struct MHD_Daemon *start_mhd(
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
 		MHD_OPTION_CONNECTION_LIMIT, config->connections_max, MHD_OPTION_CONNECTION_TIMEOUT,
 		(unsigned)(KEEPALIVE_MS / 1000), MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, where->cert ? tls : tls + 2,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY, outer->cert ? tls : tls + 2,
 		MHD_OPTION_END);
 }
 
 /* Takes fd over. */
 static int start_daemon(struct atls_http_server *server, int fd,
-	const struct atls_http_listen *where, struct atls_error *err)
+	const struct atls_http_outer *outer, struct atls_error *err)
 {
 	struct atls_http_daemon *daemon = calloc(1, sizeof *daemon);
 	if (!daemon) {
@@ -207,14 +209,14 @@ static int start_daemon(struct atls_http_server *server, int fd,
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for a listener");
 	}
 	daemon->server = server;
-	daemon->secure = where->cert != NULL;
-	daemon->mhd = start_mhd(daemon, fd, where);
+	daemon->secure = outer->cert != NULL;
+	daemon->mhd = start_mhd(daemon, fd, outer);
 	if (!daemon->mhd) {
 		close(fd);
 		free(daemon);
 		return atls_error_set(err, ATLS_E_LOCAL, "cannot start the HTTP%s server%s",
-			where->cert ? "S" : "",
-			where->cert ? ": is the outer certificate's key the right one?" : "");
+			outer->cert ? "S" : "",
+			outer->cert ? ": is the outer certificate's key the right one?" : "");
 	}
 	const union MHD_DaemonInfo *info =
 		MHD_get_daemon_info(daemon->mhd, MHD_DAEMON_INFO_EPOLL_FD);
@@ -230,19 +232,12 @@ static int start_daemon(struct atls_http_server *server, int fd,
 	return ATLS_OK;
 }
 
-int atls_http_server_listen(struct atls_http_server *server, const struct atls_http_listen *where,
-	unsigned *port, struct atls_error *err)
+int atls_http_server_listen(struct atls_http_server *server, int fd,
+	const struct atls_http_outer *outer, struct atls_error *err)
 {
-	int fds[ATLS_LISTEN_MAX];
-	int count = atls_listen(where->where, NULL, fds, port, err);
-	if (count < 0)
-		return count;
-	int rc = ATLS_OK;
-	for (int i = 0; i < count; i++) {
-		if (rc)
-			close(fds[i]);
-		else
-			rc = start_daemon(server, fds[i], where, err);
-	}
-	return rc;
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy < 0)
+		return atls_error_set(
+			err, ATLS_E_LOCAL, "cannot share a listener: %s", strerror(errno));
+	return start_daemon(server, copy, outer, err);
 }

@@ -1,9 +1,11 @@
-/* HTTP requests in, answers out, over libmicrohttpd. One thread, driven by an event base. */
+/* HTTP requests in, answers out, over libmicrohttpd. A server is driven by an event base, and so
+ * one thread's; but a request whose body is in may be lent to another thread. */
 #ifndef ATLS_NET_HTTP_SERVER_H
 #define ATLS_NET_HTTP_SERVER_H
 
 #include "atls.h"
 
+#include "net/mailbox.h"
 #include "trust/report.h"
 
 #include <event2/event.h>
@@ -16,13 +18,20 @@ struct atls_http_header {
 	const char *value;
 };
 
+/* What all bodies under way may have together, of one server or of several. */
+struct atls_http_bodies {
+	size_t max; /* beyond: 503 */
+	_Atomic size_t in_flight;
+};
+
 struct atls_http_server_config {
 	struct event_base *base;
-	size_t body_max;          /* a larger body gets 413 */
-	size_t bodies_max;        /* all that are under way; beyond: 503 */
-	unsigned connections_max; /* of each listener; more wait in the backlog */
-	int64_t request_ms;       /* for a request to come in, and for an answer to go out */
-	bool upgrades;            /* connections may leave HTTP, see atls_http_upgrade() */
+	struct atls_mailbox *mailbox;    /* of the same base; null: no request is lent */
+	size_t body_max;                 /* a larger body gets 413 */
+	struct atls_http_bodies *bodies; /* the caller's, longer than the server lives */
+	unsigned connections_max;        /* of each listener; more wait in the backlog */
+	int64_t request_ms;              /* for a request to come in, and for an answer to go out */
+	bool upgrades;                   /* connections may leave HTTP, see atls_http_upgrade() */
 
 	/* The headers are in. 0 to take the body, else the status to answer with, and *extra one
 	 * header for it. */
@@ -45,15 +54,24 @@ struct atls_http_server *atls_http_server_new(
 /* Closes all listeners and connections. Null is allowed. */
 void atls_http_server_free(struct atls_http_server *server);
 
-struct atls_http_listen {
-	const char *where; /* as atls_listen() takes it; without an address: all */
-	const char *cert;  /* PEM text for https; null: http */
+/* A certificate for https, both PEM text; null for http. */
+struct atls_http_outer {
+	const char *cert;
 	const char *key;
 };
 
-/* 0 with *port set to the bound port, or what atls_listen() answered. */
-int atls_http_server_listen(struct atls_http_server *server, const struct atls_http_listen *where,
-	unsigned *port, struct atls_error *err);
+/* Takes connections from a listening socket, which other servers may do as well: fd is copied. 0,
+ * ATLS_E_LOCAL or ATLS_E_MEMORY. */
+int atls_http_server_listen(struct atls_http_server *server, int fd,
+	const struct atls_http_outer *outer, struct atls_error *err);
+
+/*
+ * Lends a request of ready() to the thread whose mailbox that is: open(ctx) is called there, and
+ * all but the answer is that thread's until it answers. Here nothing may be done with the request
+ * until done(), which comes after the answer; and there nothing after it.
+ */
+void atls_http_lend(struct atls_http_request *request, struct atls_mailbox *to,
+	void (*open)(void *ctx), void *ctx);
 
 /* Answers, and takes over body (malloc'd or null) whether it can or not. headers are copied. */
 void atls_http_reply(struct atls_http_request *request, unsigned status,
@@ -78,7 +96,8 @@ typedef void atls_http_upgrade_fn(
 /*
  * Answers 101 with headers (copied); "Connection: Upgrade" is added. opened is called from the
  * event base when the answer is out, after which the request lives until atls_http_upgrade_end(),
- * and done() follows that. If the connection is lost before, done() comes without opened. Not over
+ * and done() follows that; meanwhile it may be lent. If the connection is lost before, done() comes
+ * without opened. Not over
  * https (atls_http_request_secure()), where libmicrohttpd would copy all bytes through a socket
  * pair.
  */

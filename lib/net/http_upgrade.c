@@ -25,7 +25,7 @@ static void on_upgraded(void *ctx, struct MHD_Connection *mhd, void *con_cls, co
 void atls_http_upgrade(struct atls_http_request *request, const struct atls_http_header *headers,
 	size_t count, atls_http_upgrade_fn *opened, void *ctx)
 {
-	if (request->answered)
+	if (request->replied)
 		return;
 	request->opened = opened;
 	request->opened_ctx = ctx;
@@ -36,13 +36,20 @@ void atls_http_upgrade(struct atls_http_request *request, const struct atls_http
 	atls_http_answered(request);
 }
 
-void atls_http_upgrade_end(struct atls_http_request *request)
+void atls_http_upgrade_close(void *ctx)
 {
+	struct atls_http_request *request = ctx;
 	struct MHD_UpgradeResponseHandle *handle = request->upgraded;
+	request->lent = false;
 	if (!handle)
 		return;
 	request->upgraded = NULL;
 	MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 	/* It is cleaned up in the daemon's own time. */
 	event_active(request->daemon->wake, EV_TIMEOUT, 0);
+}
+
+void atls_http_upgrade_end(struct atls_http_request *request)
+{
+	atls_http_at_home(request, atls_http_upgrade_close);
 }

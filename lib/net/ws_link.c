@@ -260,6 +260,10 @@ void atls_ws_link_free(struct atls_ws_link *link)
 	if (!link)
 		return;
 	link->freed = link->over = true;
+	/* Its descriptor may be closed, by another thread even, before the last call is over. */
+	event_del(link->readable);
+	event_del(link->writable);
+	event_del(link->timer);
 	if (link->depth == 0)
 		destroy(link);
 }

@@ -80,11 +80,8 @@ static void body(struct atls_session *session, const uint8_t *bytes, size_t len,
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	static const struct atls_session_limits limits = {.sessions_max = 4,
-		.per_peer_max = 3,
-		.opening_ms = 50,
-		.idle_ms = 100,
-		.linger_ms = 60};
+	static const struct atls_session_limits limits = {
+		.sessions_max = 4, .opening_ms = 50, .idle_ms = 100, .linger_ms = 60};
 	char ids[SESSIONS][ATLS_ID_TEXT] = {{0}};
 	if (!cred) {
 		cert_make(&leaf, &(struct cert_spec){.cn = "service", .names = "a.example"}, NULL);

@@ -740,11 +740,8 @@ static void talk(struct served *s)
 
 static void use_table(const void *ctx)
 {
-	static const struct atls_session_limits limits = {.sessions_max = 1,
-		.per_peer_max = 1,
-		.opening_ms = 90,
-		.idle_ms = 300,
-		.linger_ms = 60};
+	static const struct atls_session_limits limits = {
+		.sessions_max = 1, .opening_ms = 90, .idle_ms = 300, .linger_ms = 60};
 	const struct ground *ground = ctx;
 	static struct served s;
 	s = (struct served){.table = atls_sessions_new(&limits)};

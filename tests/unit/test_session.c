@@ -50,18 +50,14 @@ static void ids_are_random_and_found(void)
 	table_free(table);
 }
 
-static void limits_in_all_and_of_a_peer(void)
+static void sessions_are_limited(void)
 {
-	struct atls_session_limits tight = limits;
-	struct atls_session *session = NULL;
+	struct atls_session *session = NULL, *other = NULL;
 	struct atls_error err = {0};
-	tight.per_peer_max = 2;
-	struct atls_sessions *table = atls_sessions_new(&tight);
+	struct atls_sessions *table = atls_sessions_new(&limits);
 	open_one(table, NULL, "p", 0);
 	open_one(table, NULL, "p", 0);
-	eq_int(atls_session_open(table, NULL, "p", 0, &session, &err), ATLS_E_AGAIN);
-	err.code = 0;
-	struct atls_session *other = open_one(table, NULL, "q", 0);
+	other = open_one(table, NULL, "q", 0);
 	eq_int(atls_session_open(table, NULL, "r", 0, &session, &err), ATLS_E_LIMIT);
 	eq_int(atls_sessions_count(table), 3);
 	/* A finished one makes room. */
@@ -69,6 +65,38 @@ static void limits_in_all_and_of_a_peer(void)
 	eq_int(atls_sessions_count(table), 2);
 	open_one(table, NULL, "r", 0);
 	table_free(table);
+}
+
+/* Of several tables each knows whose an id is, and makes none that is not its own. */
+static void tables_share_the_ids(void)
+{
+	enum { PARTS = 5, EACH = 20 };
+	struct atls_id_keys keys;
+	struct atls_session_limits parted = limits;
+	eq_int(atls_id_keys_make(&keys), ATLS_OK);
+	parted.sessions_max = EACH;
+	parted.share = (struct atls_id_share){.keys = &keys, .parts = PARTS};
+	for (; parted.share.part < PARTS; parted.share.part++) {
+		struct atls_sessions *table = atls_sessions_new(&parted);
+		unsigned own = 0;
+		for (int i = 0; i < EACH; i++) {
+			const struct atls_session *session = open_one(table, NULL, "p", 0);
+			own += atls_id_part(&parted.share, session->id) == parted.share.part;
+		}
+		eq_int(own, EACH);
+		table_free(table);
+	}
+	/* Clients' ids fall everywhere, also those that differ in one character. */
+	unsigned fallen[PARTS] = {0};
+	char id[ATLS_ID_TEXT] = "iiiiiiiiiiiiiiiiiiiiii";
+	for (char c = 'a'; c <= 'z'; c++)
+		for (char d = 'a'; d <= 'z'; d++) {
+			id[0] = c;
+			id[21] = d;
+			fallen[atls_id_part(&parted.share, id)]++;
+		}
+	for (int i = 0; i < PARTS; i++)
+		ok(fallen[i] > 0);
 }
 
 static int expired;
@@ -297,7 +325,8 @@ static void what_may_begin_a_session(void)
 int main(void)
 {
 	run(ids_are_random_and_found);
-	run(limits_in_all_and_of_a_peer);
+	run(sessions_are_limited);
+	run(tables_share_the_ids);
 	run(what_is_overdue_ends);
 	run(finished_ones_are_bounded);
 	run(a_repeated_body_is_fed_once_and_answered_alike);
