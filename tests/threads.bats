@@ -80,11 +80,11 @@ mixed() { # CARRIAGE [CLIENT-OPTION...]
 
 # The session's encoding is known where the session is.
 @test "JSON under a binary label finds its session" {
-    local id turn
+    local id
     start_threads echo
     make_client_hello "$DIR/hello"
     printf '{"records": "%s"}' "$(base64 -w 0 "$DIR/hello")" >"$DIR/hello.json"
-    for turn in {1..10}; do
+    for _ in {1..10}; do
         run -0 curl -sS --fail -H 'Content-Type: application/atls' --data-binary "@$DIR/hello.json" \
             "$SERVICE/.well-known/atls"
         id=$(jq -er .session <<<"$output")

@@ -22,13 +22,13 @@ struct hand {
 struct crew {
 	struct house *house;
 	struct service *first;
-	struct hand *hands; /* one of each further service */
-	unsigned count;     /* so many run */
+	unsigned count; /* of hands, so many run */
 	struct event *signals[2];
 	struct event *grace;
 	struct atls_letter idle;
 	bool closing;
 	int signal;
+	struct hand hands[]; /* one of each further service */
 };
 
 static void *work(void *ctx)
@@ -141,11 +141,9 @@ static int make_events(struct crew *crew, struct atls_error *err)
 
 static void free_events(struct crew *crew)
 {
-	if (crew->grace)
-		event_free(crew->grace);
+	atls_event_free(crew->grace);
 	for (int i = 0; i < 2; i++)
-		if (crew->signals[i])
-			event_free(crew->signals[i]);
+		atls_event_free(crew->signals[i]);
 }
 
 /* ---- The run ---- */
@@ -156,9 +154,6 @@ static int start(struct crew *crew, struct atls_error *err)
 	unsigned wanted = (unsigned)crew->house->settings.threads - 1;
 	sigset_t all, before;
 	int why = 0;
-	crew->hands = calloc(wanted + 1, sizeof *crew->hands);
-	if (!crew->hands)
-		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for threads");
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	while (crew->count < wanted && !why) {
@@ -190,19 +185,24 @@ static void clear(struct house *house)
 
 int crew_run(struct house *house, int *number, struct atls_error *err)
 {
-	struct crew crew = {.house = house, .first = &house->services[0]};
+	struct crew *crew =
+		calloc(1, sizeof *crew + house->settings.threads * sizeof crew->hands[0]);
+	if (!crew)
+		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for threads");
+	crew->house = house;
+	crew->first = &house->services[0];
 	house->idle = tell_idle;
-	house->idle_ctx = &crew;
-	int rc = make_events(&crew, err);
+	house->idle_ctx = crew;
+	int rc = make_events(crew, err);
 	if (!rc)
-		rc = start(&crew, err);
+		rc = start(crew, err);
 	if (!rc)
-		event_base_dispatch(crew.first->base);
-	stop(&crew);
+		event_base_dispatch(crew->first->base);
+	stop(crew);
 	clear(house);
-	free_events(&crew);
-	free(crew.hands);
-	*number = crew.signal;
+	free_events(crew);
+	*number = crew->signal;
+	free(crew);
 	return rc;
 }
 

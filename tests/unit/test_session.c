@@ -89,12 +89,11 @@ static void tables_share_the_ids(void)
 	/* Clients' ids fall everywhere, also those that differ in one character. */
 	unsigned fallen[PARTS] = {0};
 	char id[ATLS_ID_TEXT] = "iiiiiiiiiiiiiiiiiiiiii";
-	for (char c = 'a'; c <= 'z'; c++)
-		for (char d = 'a'; d <= 'z'; d++) {
-			id[0] = c;
-			id[21] = d;
-			fallen[atls_id_part(&parted.share, id)]++;
-		}
+	for (int i = 0; i < 26 * 26; i++) {
+		id[0] = (char)('a' + i / 26);
+		id[21] = (char)('a' + i % 26);
+		fallen[atls_id_part(&parted.share, id)]++;
+	}
 	for (int i = 0; i < PARTS; i++)
 		ok(fallen[i] > 0);
 }
