@@ -335,14 +335,10 @@ void direct_free(struct direct *direct)
 {
 	if (!direct)
 		return;
-	if (direct->readable)
-		event_free(direct->readable);
-	if (direct->writable)
-		event_free(direct->writable);
-	if (direct->step)
-		event_free(direct->step);
-	if (direct->deadline)
-		event_free(direct->deadline);
+	atls_event_free(direct->readable);
+	atls_event_free(direct->writable);
+	atls_event_free(direct->step);
+	atls_event_free(direct->deadline);
 	atls_dial_free(direct->dial);
 	atls_engine_free(direct->engine);
 	free(direct);

@@ -9,6 +9,7 @@
 #include "core/err.h"
 #include "net/clock.h"
 #include "net/listen.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -210,15 +211,13 @@ static void stop(struct forwarder *forwarder)
 		free(forward);
 	}
 	for (unsigned i = 0; i < forwarder->count; i++) {
-		if (forwarder->listeners[i])
-			event_free(forwarder->listeners[i]);
+		atls_event_free(forwarder->listeners[i]);
 		close(forwarder->fds[i]);
 	}
 	for (unsigned i = 0; i < forwarder->listening; i++)
 		atls_unlisten(forwarder->client->settings.forwards[i]);
 	end_signals_free(forwarder->signals);
-	if (forwarder->resume)
-		event_free(forwarder->resume);
+	atls_event_free(forwarder->resume);
 	free(forwarder);
 }
 

@@ -101,8 +101,7 @@ static int run(struct client *client)
 	int code = client->settings.check           ? check_run(client)
 		   : client->settings.forward_count ? forward_run(client)
 						    : pipe_run(client);
-	if (limit)
-		event_free(limit);
+	atls_event_free(limit);
 	/* --check says it with its result. */
 	if (client->stopped.code == ATLS_OK || client->settings.check)
 		return code;

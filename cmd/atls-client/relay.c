@@ -5,6 +5,7 @@
 
 #include "core/err.h"
 #include "net/clock.h"
+#include "net/timer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -342,10 +343,8 @@ void relay_free(struct relay *relay)
 	if (!relay)
 		return;
 	route_free(relay->route);
-	if (relay->in.event)
-		event_free(relay->in.event);
-	if (relay->out.event)
-		event_free(relay->out.event);
+	atls_event_free(relay->in.event);
+	atls_event_free(relay->out.event);
 	if (relay->in.fd >= 0)
 		close(relay->in.fd);
 	if (relay->out.fd >= 0 && relay->out.fd != relay->in.fd)

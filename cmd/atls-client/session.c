@@ -362,12 +362,9 @@ void session_free(struct session *session)
 	atls_stream_client_free(session->stream);
 	atls_course_free(&session->course);
 	outer_report_free(session->report);
-	if (session->timer)
-		event_free(session->timer);
-	if (session->soon)
-		event_free(session->soon);
-	if (session->deadline)
-		event_free(session->deadline);
+	atls_event_free(session->timer);
+	atls_event_free(session->soon);
+	atls_event_free(session->deadline);
 	free(session->url);
 	free(session);
 }

@@ -248,8 +248,7 @@ void ws_end(struct session *session)
 	session->ws_link = NULL;
 	atls_ws_client_free(session->ws);
 	session->ws = NULL;
-	if (session->ws_timer)
-		event_free(session->ws_timer);
+	atls_event_free(session->ws_timer);
 	session->ws_timer = NULL;
 }
 

@@ -1,4 +1,5 @@
 #include "signals.h"
+#include "net/timer.h"
 
 #include <signal.h>
 
@@ -17,6 +18,5 @@ bool end_signals_catch(struct event_base *base, struct event *signals[END_SIGNAL
 void end_signals_free(struct event *signals[END_SIGNALS])
 {
 	for (int i = 0; i < END_SIGNALS; i++)
-		if (signals[i])
-			event_free(signals[i]);
+		atls_event_free(signals[i]);
 }

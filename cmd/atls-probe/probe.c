@@ -384,7 +384,6 @@ void probe_free(struct probe *probe)
 	}
 	complete_free(&probe->complete);
 	proof_free(probe->proof);
-	if (probe->limit)
-		event_free(probe->limit);
+	atls_event_free(probe->limit);
 	free(probe);
 }

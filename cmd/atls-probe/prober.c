@@ -237,10 +237,8 @@ static void release(struct prober *prober)
 		target_free(&prober->canary_targets[i]);
 	}
 	for (int i = 0; i < SIGNALS; i++)
-		if (prober->signals[i])
-			event_free(prober->signals[i]);
-	if (prober->turn)
-		event_free(prober->turn);
+		atls_event_free(prober->signals[i]);
+	atls_event_free(prober->turn);
 	watch_close(prober->watch);
 	free(prober);
 }

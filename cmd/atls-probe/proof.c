@@ -331,10 +331,8 @@ void proof_free(struct proof *proof)
 		return;
 	atls_http_channel_free(proof->channel);
 	atls_course_free(&proof->course);
-	if (proof->timer)
-		event_free(proof->timer);
-	if (proof->deadline)
-		event_free(proof->deadline);
+	atls_event_free(proof->timer);
+	atls_event_free(proof->deadline);
 	drop_report(proof);
 	atls_buf_free(&proof->answer);
 	free(proof->body);

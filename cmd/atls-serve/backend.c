@@ -22,8 +22,7 @@ static void on_io(evutil_socket_t fd, short what, void *ctx)
 
 static void free_event(struct event **event)
 {
-	if (*event)
-		event_free(*event);
+	atls_event_free(*event);
 	*event = NULL;
 }
 

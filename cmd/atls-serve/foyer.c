@@ -107,8 +107,7 @@ void foyer_free(struct foyer *foyer)
 {
 	if (!foyer)
 		return;
-	if (foyer->readable)
-		event_free(foyer->readable);
+	atls_event_free(foyer->readable);
 	atls_ws_free(foyer->ws);
 	atls_buf_free(&foyer->heard);
 	free(foyer);

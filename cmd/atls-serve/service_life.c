@@ -134,8 +134,7 @@ void service_free(struct service *service)
 		atls_sessions_expire(service->sessions, INT64_MAX, expire, service);
 	atls_sessions_free(service->sessions);
 	atls_mailbox_free(service->mailbox);
-	if (service->expire)
-		event_free(service->expire);
+	atls_event_free(service->expire);
 	if (service->base)
 		event_base_free(service->base);
 }

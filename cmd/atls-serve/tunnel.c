@@ -43,10 +43,8 @@ struct tunnel *tunnel_new(struct service *service, struct atls_session *session)
 	tunnel->soon = event_new(service->base, -1, 0, on_soon, tunnel);
 	atls_buf_init(&tunnel->queue, ATLS_INPUT_MAX);
 	if (!tunnel->hold || !tunnel->soon) {
-		if (tunnel->hold)
-			event_free(tunnel->hold);
-		if (tunnel->soon)
-			event_free(tunnel->soon);
+		atls_event_free(tunnel->hold);
+		atls_event_free(tunnel->soon);
 		free(tunnel);
 		return NULL;
 	}

@@ -61,8 +61,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void 
 	(void)easy;
 	struct atls_curl_loop *loop = ctx;
 	struct event *event = socket_ctx;
-	if (event)
-		event_free(event);
+	atls_event_free(event);
 	event = NULL;
 	if (what != CURL_POLL_REMOVE) {
 		short flags = (short)(EV_PERSIST | (what & CURL_POLL_IN ? EV_READ : 0) |
@@ -111,10 +110,8 @@ void atls_curl_loop_free(struct atls_curl_loop *loop)
 		return;
 	if (loop->multi)
 		curl_multi_cleanup(loop->multi);
-	if (loop->timer)
-		event_free(loop->timer);
-	if (loop->wake)
-		event_free(loop->wake);
+	atls_event_free(loop->timer);
+	atls_event_free(loop->wake);
 	free(loop);
 }
 

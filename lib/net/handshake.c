@@ -297,8 +297,7 @@ void atls_handshake_free(struct atls_handshake *handshake)
 		return;
 	if (handshake->made)
 		(void)gnutls_bye(handshake->tls, GNUTLS_SHUT_WR);
-	if (handshake->ready)
-		event_free(handshake->ready);
+	atls_event_free(handshake->ready);
 	if (handshake->tls)
 		gnutls_deinit(handshake->tls);
 	atls_buf_free(&handshake->flight);

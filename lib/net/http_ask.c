@@ -204,7 +204,6 @@ void atls_http_ask_free(struct atls_http_ask *ask)
 {
 	if (!ask)
 		return;
-	if (ask->ready)
-		event_free(ask->ready);
+	atls_event_free(ask->ready);
 	free(ask);
 }

@@ -144,12 +144,9 @@ static void daemon_free(struct atls_http_daemon *daemon)
 {
 	if (daemon->mhd)
 		MHD_stop_daemon(daemon->mhd);
-	if (daemon->ready)
-		event_free(daemon->ready);
-	if (daemon->timer)
-		event_free(daemon->timer);
-	if (daemon->wake)
-		event_free(daemon->wake);
+	atls_event_free(daemon->ready);
+	atls_event_free(daemon->timer);
+	atls_event_free(daemon->wake);
 	free(daemon);
 }
 
@@ -172,8 +169,7 @@ void atls_http_server_free(struct atls_http_server *server)
 		SLIST_REMOVE_HEAD(&server->daemons, entry);
 		daemon_free(daemon);
 	}
-	if (server->sweep)
-		event_free(server->sweep);
+	atls_event_free(server->sweep);
 	free(server);
 }
 

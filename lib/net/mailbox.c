@@ -1,4 +1,5 @@
 #include "net/mailbox.h"
+#include "net/timer.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -65,8 +66,7 @@ void atls_mailbox_free(struct atls_mailbox *mailbox)
 {
 	if (!mailbox)
 		return;
-	if (mailbox->filled)
-		event_free(mailbox->filled);
+	atls_event_free(mailbox->filled);
 	if (mailbox->fd >= 0)
 		close(mailbox->fd);
 	pthread_mutex_destroy(&mailbox->lock);

@@ -18,4 +18,11 @@ static inline int atls_timer_set(struct event *timer, int64_t ms)
 	return event_add(timer, &wait);
 }
 
+/* Null is allowed. */
+static inline void atls_event_free(struct event *event)
+{
+	if (event)
+		event_free(event);
+}
+
 #endif

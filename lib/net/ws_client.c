@@ -342,10 +342,8 @@ void atls_ws_client_free(struct atls_ws_client *client)
 	if (!client)
 		return;
 	atls_ws_link_free(client->link);
-	if (client->io)
-		event_free(client->io);
-	if (client->timer)
-		event_free(client->timer);
+	atls_event_free(client->io);
+	atls_event_free(client->timer);
 	if (client->added)
 		atls_curl_loop_remove(client->loop, client->easy);
 	curl_easy_cleanup(client->easy);

@@ -58,12 +58,9 @@ const struct atls_ws_way atls_ws_plain_way = {
 
 static void destroy(struct atls_ws_link *link)
 {
-	if (link->readable)
-		event_free(link->readable);
-	if (link->writable)
-		event_free(link->writable);
-	if (link->timer)
-		event_free(link->timer);
+	atls_event_free(link->readable);
+	atls_event_free(link->writable);
+	atls_event_free(link->timer);
 	atls_ws_free(link->ws);
 	explicit_bzero(link, sizeof *link);
 	free(link);
