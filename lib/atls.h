@@ -436,6 +436,109 @@ struct atls_stream_numbers {
 
 struct atls_stream_numbers atls_stream_numbers(const struct atls_stream *stream);
 
+/* ---- Stream carriage, the server's half: which request is answered when, and with what ------- */
+
+/*
+ * For a server with an HTTP stack and sessions of its own. Read each POST by
+ * atls_stream_call_read(); find the session of its id, or make one (an engine and a host for it),
+ * as the call says; hand it to atls_stream_host_request(). After that, and after anything else
+ * happened, ask atls_stream_host_next() for answers until there is none to be given, and again at
+ * the time that it says. An answer may wait for half a minute: the HTTP stack has to hold so many
+ * requests.
+ */
+
+#define ATLS_STREAM_ID      22u    /* characters of a session's id, which its client made */
+#define ATLS_STREAM_TEXT    256u   /* a written dictionary with its NUL */
+#define ATLS_STREAM_KEEP_MS 330000 /* a usual time without a request to keep a session for */
+
+/* A request as far as it is read. */
+struct atls_stream_call {
+	enum atls_encoding encoding;
+	char id[ATLS_STREAM_ID + 1]; /* of the session */
+	bool may_begin; /* if there is none of that id, it begins one; else 422 is to be answered */
+	bool dict_in_body;
+	struct atls_body body; /* decoded; its stream is the dictionary, wherever that was */
+};
+
+/*
+ * Reads a POST of that Content-Type and with that header ATLS_STREAM_HEADER (both null if absent).
+ * call points into body, which is decoded in place, and to dict. 1; 0 if it is none of stream
+ * carriage, which a server without base carriage answers with 409; ATLS_E_USAGE if it is of another
+ * content type, which gets 415; ATLS_E_PROTOCOL, with err filled, which gets 400.
+ */
+int atls_stream_call_read(struct atls_stream_call *call, const char *content_type, const char *dict,
+	uint8_t *body, size_t len, struct atls_error *err);
+
+struct atls_stream_host;
+
+/* 0 is the usual, in each. */
+struct atls_stream_host_config {
+	const char *session; /* its name in json bodies, at most ATLS_SESSION_MAX bytes, copied;
+				null: the client's id */
+	size_t body_max;     /* TLS bytes in one answer, ATLS_BODY_MIN to ATLS_BODY_MAX; 0: what
+				suits the path, 256 to 704 KiB */
+	size_t keep_max; /* TLS bytes that are kept until they are acknowledged, 64 KiB at least;
+			    16 MiB */
+	int64_t hold_ms; /* how long an answer may wait; 60000 */
+	int64_t keep_ms; /* for which this server keeps a session without a request, as its clients
+			    are told; ATLS_STREAM_KEEP_MS */
+};
+
+/* Begins the session that call may begin, with that call still to be handed in. The engine is a
+ * server's, and new; it is kept by reference, and outlives the host. Its input_max bounds what the
+ * client may have under way, beside 16 MiB. config may be null. Null with err filled:
+ * ATLS_E_MEMORY, or ATLS_E_USAGE for numbers that are none of the above. */
+struct atls_stream_host *atls_stream_host_new(struct atls_engine *engine,
+	const struct atls_stream_call *call, const struct atls_stream_host_config *config,
+	struct atls_error *err);
+
+/* Frees the host; who waits for an answer of its is to be told by its owner. Null is allowed. */
+void atls_stream_host_free(struct atls_stream_host *host);
+
+/*
+ * A request of this session came; request is its owner's name for it, not null and unlike all that
+ * wait. The bytes that are in order now are fed to the engine. 0: atls_stream_host_next() will
+ * answer it. Else it is to be answered now, and atls_stream_host_dict() is the header
+ * ATLS_STREAM_HEADER's value: ATLS_E_PROTOCOL, with err filled and status 400; ATLS_E_LIMIT, with
+ * 409: nothing was taken; ATLS_E_AGAIN or ATLS_E_MEMORY, with 503.
+ */
+int atls_stream_host_request(struct atls_stream_host *host, void *request,
+	const struct atls_stream_call *call, int64_t now, struct atls_error *err);
+
+/* Writes the dictionary of an answer without bytes; for a request without a dictionary, too, that a
+ * cookie says to be of this session: 409. */
+void atls_stream_host_dict(struct atls_stream_host *host, char text[ATLS_STREAM_TEXT]);
+
+/* The client of a request that waits is gone. */
+void atls_stream_host_forget(struct atls_stream_host *host, const void *request);
+
+struct atls_block;
+
+/* An answer that is to be given. */
+struct atls_stream_reply {
+	void *request;
+	unsigned status; /* of HTTP: 200, or 503 if memory is short */
+	const char *content_type;
+	char dict[ATLS_STREAM_TEXT]; /* the header ATLS_STREAM_HEADER's value, in any case */
+	const uint8_t *body; /* never null; valid until atls_stream_reply_free(), whatever becomes
+				of the host */
+	size_t len;
+	struct atls_block *block; /* these two are the library's */
+	uint8_t *made;
+};
+
+/* Whether there is an answer to be given now. If not, *at is when to ask again (INT64_MAX: after
+ * something happened). */
+bool atls_stream_host_next(
+	struct atls_stream_host *host, int64_t now, struct atls_stream_reply *reply, int64_t *at);
+
+/* Gives back what an answer points to, once it is sent. It counts as a use of its host. */
+void atls_stream_reply_free(struct atls_stream_reply *reply);
+
+/* Whether TLS is over, and the client has all that it said: atls_engine_error() says how it ended.
+ * It should be kept for a minute more, for clients that ask again; without a host they get 422. */
+bool atls_stream_host_over(const struct atls_stream_host *host);
+
 #ifdef __cplusplus
 }
 #endif

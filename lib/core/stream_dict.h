@@ -11,9 +11,6 @@
 #define ATLS_DICT_KEYS_MAX   32u
 #define ATLS_DICT_ITEMS_MAX  16u /* of an inner list; and parameters of one item */
 
-#define ATLS_STREAM_ID   22u  /* characters of an id: 128 random bits in base64url */
-#define ATLS_STREAM_TEXT 256u /* a written dictionary with its NUL */
-
 /* Its keys. */
 enum {
 	ATLS_DICT_ID = 1 << 0,
