@@ -1,7 +1,8 @@
 # tls_samples: sessions of openssl and gnutls in many ways, recorded in $DIR/all.pcap with the
 # secrets in $DIR/keys. tls_more_samples: those that resume, renegotiate or are otherwise odd, in
 # $DIR/more.pcap. Needs common.bash. Each session says "hello NAME" and hears it, reversed by
-# openssl's server, as it is from GnuTLS's.
+# openssl's server, as it is from GnuTLS's; what the client said is in $DIR/NAME.said. $MORE is said
+# behind it, and "again NAME" when $MORE_SEEN was heard.
 
 # session NAME REPLY SERVER_COMMAND... -- CLIENT_COMMAND...: PORT in them is replaced.
 session() {
@@ -31,13 +32,15 @@ converse() {
     SSLKEYLOGFILE=$DIR/keys "${client[@]//PORT/$RELAY}" <"$DIR/in" >"$DIR/$name.out" 2>"$DIR/$name.err" 3>&- &
     local pid=$!
     exec {fd}>"$DIR/in"
-    printf 'hello %s\n' "$name" >&"$fd"
+    printf 'hello %s\n' "$name" | tee "$DIR/$name.said" >&"$fd"
     wait_for 20 grep -aq "$reply" "$DIR/$name.out" || status=1
     if [[ -n ${MORE:-} ]]; then
         printf '%s\n' "$MORE" >&"$fd"
         wait_for 20 grep -aEq "${MORE_SEEN:-$MORE}" "$DIR/$name.out" "$DIR/$name.err" || status=1
-        printf 'again %s\n' "$name" >&"$fd"
-        wait_for 20 grep -aq "$(rev <<<"again $name")" "$DIR/$name.out" || status=1
+        # To gnutls-serv it is data like any other; openssl's letters and ^...^ are for the client.
+        [[ $MORE != \*\** ]] || printf '%s\n' "$MORE" >>"$DIR/$name.said"
+        printf 'again %s\n' "$name" | tee -a "$DIR/$name.said" >&"$fd"
+        wait_for 20 grep -aq -e "$(rev <<<"again $name")" -e "again $name" "$DIR/$name.out" || status=1
     fi
     exec {fd}>&-
     wait "$pid" 2>/dev/null || :
@@ -62,17 +65,18 @@ _openssl() { # NAME CERT SERVER_OPTIONS -- CLIENT_OPTIONS
     while [[ $1 != -- ]]; do options+=("$1") && shift; done
     shift
     _serve "$cert" "${options[@]}"
-    reply=$(rev <<<"hello $name")
+    reply=${REPLY_SEEN:-$(rev <<<"hello $name")}
     session "$name" "$reply" "${server[@]}" -- openssl s_client -connect 127.0.0.1:PORT \
         -servername "$name.example" -keylogfile "$DIR/keys" "$@"
 }
 
-_gnutls() { # NAME CERT PRIORITY CLIENT_OPTIONS
-    local name=$1 cert=$2 priority=$3
+_gnutls() { # NAME CERT PRIORITY CLIENT_OPTIONS: $SERVE are options of the server
+    local name=$1 cert=$2 priority=$3 server=()
     shift 3
+    read -ra server <<<"${SERVE:-}"
     session "$name" "hello $name" gnutls-serv -q --echo -p PORT --priority "$priority" \
         --x509certfile "$CERTS/$cert.pem" --x509keyfile "$CERTS/$cert.key" \
-        -- gnutls-cli --insecure --priority "$priority" -p PORT --sni-hostname "$name.example" "$@" 127.0.0.1
+        "${server[@]}" -- gnutls-cli --insecure --priority "$priority" -p PORT --sni-hostname "$name.example" "$@" 127.0.0.1
 }
 
 tls_samples() {
@@ -141,9 +145,9 @@ _early() { # NAME CLIENT_OPTIONS...
     return "$status"
 }
 
-_resumable() { # NAME CERT VERSION: a session, and one that resumes it
-    local name=$1 cert=$2 version=$3 server=() port status=0 each
-    _serve "$cert" "-$version"
+_resumable() { # NAME CERT SERVER_OPTIONS: a session, and one that resumes it
+    local name=$1 cert=$2 server=() port status=0 each
+    _serve "$cert" "${@:3}"
     port=$(free_port)
     start "server-$name" "${server[@]//PORT/$port}" && wait_port "$port" "server-$name" || return
     for each in "$name -sess_out" "$name-again -sess_in"; do
@@ -166,11 +170,12 @@ _staple() { # CA NAME
 }
 
 tls_more_samples() {
-    local PCAP=$DIR/more.pcap raw priority
+    local PCAP=$DIR/more.pcap raw=$DIR/raw priority version issuer=ca each
     make_ca ca && make_cert ca ecdsa localhost,127.0.0.1
     make_ca rsaca rsa && make_cert rsaca rsa localhost 30 rsa
-    _resumable v12-ticket rsa tls1_2 || return
-    _resumable v13-ticket ecdsa tls1_3 || return
+    _resumable v12-ticket rsa -tls1_2 || return
+    _resumable v12-id rsa -tls1_2 -no_ticket || return
+    _resumable v13-ticket ecdsa -tls1_3 || return
     MORE=R MORE_SEEN=RENEGOTIATING _openssl v12-renegotiation rsa -tls1_2 -client_renegotiation -- || return
     _staple ca ecdsa || return
     _openssl v12-staple ecdsa -tls1_2 -status_file "$DIR/staple" -- -status || return
@@ -186,7 +191,19 @@ tls_more_samples() {
     _early v13-refused -sess_in "$DIR/early.session" -early_data "$DIR/early" || return
     stop server-early || :
 
-    raw=$DIR/raw
+    _openssl v13-cookie ecdsa -tls1_3 -stateless -groups P-384 -- -groups X25519:P-384 || return
+    _openssl v12-npn rsa -tls1_2 -nextprotoneg http/1.1,foo -- -nextprotoneg foo || return
+    _openssl v12-fragment rsa -tls1_2 -- -maxfraglen 1024 || return
+    REPLY_SEEN='Verify return code: 20' _openssl v13-refuses ecdsa -tls1_3 -- -verify_return_error \
+        -CAfile "$CERTS/rsaca.pem" || return
+    for each in {1..10}; do
+        make_ca "ca$each" ecdsa "$issuer" || return
+        issuer=ca$each
+    done
+    make_cert "$issuer" long "$(seq -s, -f 'a-host-with-a-name-that-is-rather-long-%g.example' 250)" || return
+    _openssl v12-long long -tls1_2 -cert_chain "$CERTS/long.pem" -- || return
+    _openssl v13-long long -tls1_3 -cert_chain "$CERTS/long.pem" -- || return
+
     openssl pkey -in "$CERTS/ecdsa.key" -pubout -out "$raw" || return
     for priority in 1.2 1.3; do
         session "g$priority-raw" "hello g$priority-raw" gnutls-serv -q --echo -p PORT \
@@ -196,5 +213,21 @@ tls_more_samples() {
             --sni-hostname "g$priority-raw.example" 127.0.0.1 || return
         CONNECTIONS=2 _gnutls "g$priority-resumed" ecdsa "NORMAL:-VERS-ALL:+VERS-TLS$priority" --resume || return
     done
-    _gnutls g12-heartbeat rsa NORMAL:-VERS-ALL:+VERS-TLS1.2 --heartbeat || return
+    for version in 1.2 1.3; do
+        priority=NORMAL:-VERS-ALL:+VERS-TLS$version
+        SERVE=--heartbeat MORE='**HEARTBEAT**' MORE_SEEN='Successfully executed' \
+            _gnutls "g$version-heartbeat" rsa "$priority" --heartbeat || return
+        SERVE=--require-client-cert _gnutls "g$version-rawclient" rsa \
+            "$priority:-CTYPE-ALL:+CTYPE-SRV-X509:+CTYPE-CLI-RAWPK" \
+            --rawpkkeyfile "$CERTS/ecdsa.key" --rawpkfile "$raw" || return
+    done
+    MORE='^renegotiate^' MORE_SEEN='negotiat' _gnutls g12-renegotiation rsa \
+        NORMAL:-VERS-ALL:+VERS-TLS1.2 --inline-commands || return
+    MORE='^rekey^' MORE_SEEN='Rekey was completed' _gnutls g13-rekey rsa "$priority" --inline-commands || return
+    MORE='**REAUTH**' MORE_SEEN='Successfully executed' _gnutls g13-reauth rsa "$priority" \
+        --post-handshake-auth --x509certfile "$CERTS/ecdsa.pem" --x509keyfile "$CERTS/ecdsa.key" || return
+    SERVE=--compress-cert=zlib _gnutls g13-compressed rsa "$priority" --compress-cert=zlib || return
+    SERVE='--earlydata --maxearlydata=100' CONNECTIONS=2 _gnutls g13-early rsa "$priority" \
+        --resume --earlydata "$DIR/early" || return
+    _gnutls g13-long long "$priority" || return
 }
