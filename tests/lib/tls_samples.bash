@@ -191,7 +191,6 @@ tls_more_samples() {
     _early v13-refused -sess_in "$DIR/early.session" -early_data "$DIR/early" || return
     stop server-early || :
 
-    _openssl v13-cookie ecdsa -tls1_3 -stateless -groups P-384 -- -groups X25519:P-384 || return
     _openssl v12-npn rsa -tls1_2 -nextprotoneg http/1.1,foo -- -nextprotoneg foo || return
     _openssl v12-fragment rsa -tls1_2 -- -maxfraglen 1024 || return
     REPLY_SEEN='Verify return code: 20' _openssl v13-refuses ecdsa -tls1_3 -- -verify_return_error \
@@ -201,8 +200,8 @@ tls_more_samples() {
         issuer=ca$each
     done
     make_cert "$issuer" long "$(seq -s, -f 'a-host-with-a-name-that-is-rather-long-%g.example' 250)" || return
-    _openssl v12-long long -tls1_2 -cert_chain "$CERTS/long.pem" -- || return
-    _openssl v13-long long -tls1_3 -cert_chain "$CERTS/long.pem" -- || return
+    _openssl v12-long long -tls1_2 -cert_chain "$CERTS/$issuer.chain" -- || return
+    _openssl v13-long long -tls1_3 -cert_chain "$CERTS/$issuer.chain" -- || return
 
     openssl pkey -in "$CERTS/ecdsa.key" -pubout -out "$raw" || return
     for priority in 1.2 1.3; do
@@ -226,7 +225,6 @@ tls_more_samples() {
     MORE='^rekey^' MORE_SEEN='Rekey was completed' _gnutls g13-rekey rsa "$priority" --inline-commands || return
     MORE='**REAUTH**' MORE_SEEN='Successfully executed' _gnutls g13-reauth rsa "$priority" \
         --post-handshake-auth --x509certfile "$CERTS/ecdsa.pem" --x509keyfile "$CERTS/ecdsa.key" || return
-    SERVE=--compress-cert=zlib _gnutls g13-compressed rsa "$priority" --compress-cert=zlib || return
     SERVE='--earlydata --maxearlydata=100' CONNECTIONS=2 _gnutls g13-early rsa "$priority" \
         --resume --earlydata "$DIR/early" || return
     _gnutls g13-long long "$priority" || return
