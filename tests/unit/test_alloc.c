@@ -1,7 +1,8 @@
 /*
  * Memory that is refused at the n-th request, for n = 1, 2, 3... until a run passes without: over
- * buffers, a pair of engines, the session table, bodies and policies. Nothing crashes, nothing
- * leaks, nothing is believed that would not be believed otherwise, and an engine fails or works.
+ * buffers, a pair of engines, the session table, stream carriage, bodies and policies. Nothing
+ * crashes, nothing leaks, nothing is believed that would not be believed otherwise, and an engine
+ * fails or works.
  *
  * Our own requests come here by the linker's --wrap (see the Makefile), GnuTLS's by its pointers.
  * GnuTLS itself leaks, and in places crashes, when its requests are refused. So these runs are
@@ -781,6 +782,146 @@ static void session_table(void)
 	pair_free(&ground.pair);
 }
 
+/* ---- stream carriage as embedders have it ---------------------------------------------------- */
+
+enum { STREAM_ROUND_MS = 50, STREAM_ROUNDS = 4000 };
+
+struct streamed {
+	struct atls_engine *client, *server;
+	struct atls_stream *stream;
+	struct atls_stream_host *host;
+	size_t said, heard;
+	bool ended;
+	int64_t now;
+	unsigned slots[ATLS_STREAM_INFLIGHT_MAX]; /* their addresses are the requests' names */
+	uint8_t body[1 << 16];
+};
+
+/* An answer, or another status. */
+static void stream_answer(struct streamed *s, unsigned slot, struct atls_stream_reply *reply)
+{
+	struct atls_stream_response response = {.status = 503};
+	if (reply) {
+		ok(reply->len <= sizeof s->body);
+		memcpy(s->body, reply->body, reply->len);
+		response = (struct atls_stream_response){.status = (long)reply->status,
+			.content_type = reply->content_type,
+			.dict = reply->dict,
+			.body = s->body,
+			.len = reply->len};
+	}
+	(void)atls_stream_answered(s->stream, slot, &response, s->now);
+}
+
+static int stream_ask(struct streamed *s, const struct atls_stream_request *request)
+{
+	struct atls_stream_call call;
+	struct atls_error err = {0};
+	const struct atls_stream_host_config config = {.body_max = 4096};
+	ok(request->len <= sizeof s->body);
+	memcpy(s->body, request->body, request->len);
+	eq_int(atls_stream_call_read(
+		       &call, request->content_type, request->dict, s->body, request->len, &err),
+		1);
+	if (!s->host)
+		s->host = atls_stream_host_new(s->server, &call, &config, &err);
+	if (!s->host) {
+		eq_int(err.code, ATLS_E_MEMORY);
+		return ATLS_E_MEMORY;
+	}
+	s->slots[request->slot] = request->slot;
+	return atls_stream_host_request(s->host, &s->slots[request->slot], &call, s->now, &err);
+}
+
+/* The server hears its client out, and closes. */
+static void stream_serve(struct streamed *s)
+{
+	struct atls_stream_reply reply;
+	uint8_t data[4096];
+	int64_t at;
+	ssize_t n;
+	while ((n = atls_engine_read(s->server, data, sizeof data)) > 0)
+		s->heard += (size_t)n;
+	if (n == 0)
+		(void)atls_engine_close(s->server);
+	while (s->host && atls_stream_host_next(s->host, s->now, &reply, &at)) {
+		stream_answer(s, *(unsigned *)reply.request, &reply);
+		atls_stream_reply_free(&reply);
+	}
+}
+
+static enum atls_stream_step stream_round(struct streamed *s)
+{
+	static const uint8_t data[CARRIED];
+	struct atls_stream_request request;
+	enum atls_stream_step step;
+	int64_t at;
+	ssize_t n;
+	while (s->said < CARRIED && (n = atls_engine_write(s->client, data, CARRIED - s->said)) > 0)
+		s->said += (size_t)n;
+	if (s->said == CARRIED)
+		(void)atls_engine_close(s->client);
+	s->ended = s->ended || atls_engine_read(s->client, s->body, sizeof s->body) == 0;
+	while ((step = atls_stream_next(s->stream, s->now, &request, &at)) == ATLS_STREAM_SEND)
+		if (stream_ask(s, &request))
+			stream_answer(s, request.slot, NULL);
+	stream_serve(s);
+	s->now += STREAM_ROUND_MS;
+	return step;
+}
+
+/* What it was refused, it says or gets over. */
+static void stream_outcome(const struct streamed *s, enum atls_stream_step step)
+{
+	const struct atls_error *err = step == ATLS_STREAM_LOST ? atls_stream_error(s->stream)
+								: atls_engine_error(s->client);
+	ok(step == ATLS_STREAM_DONE || step == ATLS_STREAM_LOST);
+	if (err->code) {
+		ok(heap.refused > 0);
+		ok(err->text[0] != '\0');
+	} else {
+		eq_int(step, ATLS_STREAM_DONE);
+		ok(s->ended);
+		eq_int(s->heard, CARRIED);
+	}
+}
+
+static void use_stream(const void *ctx)
+{
+	const struct ground *ground = ctx;
+	const struct atls_stream_config config = {.body_max = 4096, .resume_ms = 3000};
+	static struct streamed s;
+	struct atls_error err = {0};
+	s = (struct streamed){
+		.client = try_new(&ground->client), .server = try_new(&ground->server)};
+	if (s.client && s.server) {
+		s.stream = atls_stream_new(s.client, ATLS_JSON, &config, 0, &err);
+		eq_int(err.code, s.stream ? ATLS_OK : ATLS_E_MEMORY);
+	}
+	if (s.stream) {
+		enum atls_stream_step step = ATLS_STREAM_WAIT;
+		for (int i = 0; i < STREAM_ROUNDS && step == ATLS_STREAM_WAIT; i++)
+			step = stream_round(&s);
+		stream_outcome(&s, step);
+	}
+	atls_stream_free(s.stream);
+	atls_stream_host_free(s.host);
+	atls_engine_free(s.client);
+	atls_engine_free(s.server);
+}
+
+/* GnuTLS's own requests are the pairs' matter. */
+static void stream_carriage(void)
+{
+	struct ground ground;
+	bool before = few;
+	ground_new(&ground, &(struct pair_spec){.priorities = TLS13});
+	few = true;
+	refuse_each(use_stream, &ground, "stream carriage");
+	few = before;
+	pair_free(&ground.pair);
+}
+
 /* ---- bodies and policies --------------------------------------------------------------------- */
 
 static void use_codecs(const void *ctx)
@@ -1023,6 +1164,7 @@ int main(void)
 	run(pair_with_client_certificate);
 	run(distrust_stays);
 	run(session_table);
+	run(stream_carriage);
 	run(bodies_and_pins);
 	run(policy_judges);
 	run(who_stands_between);
