@@ -315,11 +315,11 @@ functions() {
 @test "the stream example goes on where connections are cut, both ways at once" {
     local before
     before=$(grep -c 'open from' "$DIR/echo-service.log" || :)
-    start_relay reset=80 restart=300
+    start_relay reset=80 restart=500 limit=30000
     carry_stream "$relay_url"
     cmp "$got" "$DIR/www/large"
     stop relay
-    grep -E ', reset [0-9]+, restart [0-9]+$' "$DIR/relay.log"
+    grep -E ', reset [1-9]' "$DIR/relay.log"
     [[ $(<"$said") =~ ^[0-9]+\ answers,\ [1-9][0-9]*\ requests\ lost$ ]]
     # It was one session all the time.
     (($(grep -c 'open from' "$DIR/echo-service.log") == before + 1))
@@ -350,7 +350,7 @@ functions() {
 }
 
 @test "the stream example leaks nothing where connections are cut" {
-    start_relay reset=80 restart=1000
+    start_relay reset=80 limit=30000
     carry_stream "$relay_url" valgrind -q --error-exitcode=99 --leak-check=full
     cmp "$got" "$DIR/www/large"
     [[ $(<"$said") =~ ^[0-9]+\ answers,\ [1-9][0-9]*\ requests\ lost$ ]]
