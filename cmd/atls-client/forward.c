@@ -12,6 +12,7 @@
 #include "net/timer.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -20,6 +21,8 @@
 #define LISTENERS_MAX (FORWARDS_MAX * ATLS_LISTEN_MAX)
 /* When descriptors run out, accepting pauses. */
 #define PAUSE_MS 200
+/* After the end of a session: what it and its like leave is given back together. */
+#define TRIM_MS 10000
 
 struct forward {
 	struct client *client;
@@ -38,6 +41,7 @@ struct forwarder {
 	unsigned ports[FORWARDS_MAX];
 	unsigned listening; /* of the settings' forwards, so many listen */
 	struct event *resume;
+	struct event *trim;
 	struct event *signals[END_SIGNALS];
 	LIST_HEAD(, forward) open;
 	unsigned numbers;
@@ -67,8 +71,19 @@ static void ended(void *ctx, struct relay *relay, const struct atls_error *err)
 	LIST_REMOVE(forward, entry);
 	relay_free(relay);
 	free(forward);
+	if (!event_pending(owner->trim, EV_TIMEOUT, NULL))
+		atls_timer_set(owner->trim, TRIM_MS);
 	if (owner->ending && LIST_EMPTY(&owner->open))
 		event_base_loopbreak(owner->client->base);
+}
+
+/* The heap keeps what is freed amid it: after a rush, for good. */
+static void on_trim(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	(void)ctx;
+	malloc_trim(0);
 }
 
 static void take(struct forwarder *forwarder, int fd, const struct sockaddr *from)
@@ -192,7 +207,8 @@ static int start(struct forwarder *forwarder, struct atls_error *err)
 	if (!end_signals_catch(client->base, forwarder->signals, on_signal, forwarder))
 		rc = ATLS_E_MEMORY;
 	forwarder->resume = event_new(client->base, -1, 0, on_resume, forwarder);
-	if (rc || !forwarder->resume)
+	forwarder->trim = event_new(client->base, -1, 0, on_trim, NULL);
+	if (rc || !forwarder->resume || !forwarder->trim)
 		return atls_error_set(err, ATLS_E_MEMORY, "out of memory for events");
 	for (unsigned i = 0; i < client->settings.forward_count && !rc; i++)
 		rc = listen_at(forwarder, i, err);
@@ -218,6 +234,7 @@ static void stop(struct forwarder *forwarder)
 		atls_unlisten(forwarder->client->settings.forwards[i]);
 	end_signals_free(forwarder->signals);
 	atls_event_free(forwarder->resume);
+	atls_event_free(forwarder->trim);
 	free(forwarder);
 }
 
