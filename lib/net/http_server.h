@@ -78,7 +78,8 @@ void atls_http_reply(struct atls_http_request *request, unsigned status,
 	const struct atls_http_header *headers, size_t count, void *body, size_t len);
 
 /* The same with a body that stays the caller's: release(ctx) is called once, when it is not needed
- * any more, which may be in this call or long after the request is done. */
+ * any more, which may be in this call or long after the request is done, and by the server's own
+ * thread when the request was lent. */
 void atls_http_reply_borrowed(struct atls_http_request *request, unsigned status,
 	const struct atls_http_header *headers, size_t count, const void *body, size_t len,
 	void (*release)(void *ctx), void *ctx);
@@ -97,9 +98,8 @@ typedef void atls_http_upgrade_fn(
  * Answers 101 with headers (copied); "Connection: Upgrade" is added. opened is called from the
  * event base when the answer is out, after which the request lives until atls_http_upgrade_end(),
  * and done() follows that; meanwhile it may be lent. If the connection is lost before, done() comes
- * without opened. Not over
- * https (atls_http_request_secure()), where libmicrohttpd would copy all bytes through a socket
- * pair.
+ * without opened. Not over https (atls_http_request_secure()), where libmicrohttpd would copy all
+ * bytes through a socket pair.
  */
 void atls_http_upgrade(struct atls_http_request *request, const struct atls_http_header *headers,
 	size_t count, atls_http_upgrade_fn *opened, void *ctx);
