@@ -203,7 +203,7 @@ for _ in range(8): threading.Thread(target=pour).start()' "$FORWARD"
     kill -TERM "$(pid_of serve)"
     wait_log serve 'going down: . sessions'
     kill -TERM "$(pid_of serve)"
-    wait_exit serve 5
+    wait_exit serve 20
     [[ $STOP_STATUS == 0 ]]
 }
 
