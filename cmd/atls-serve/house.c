@@ -11,7 +11,8 @@
 
 struct address {
 	unsigned sessions;
-	char text[];
+	const char *text;
+	char own[]; /* what text is in the tree; a key to seek by has none */
 };
 
 static int compare(const void *a, const void *b)
@@ -19,26 +20,26 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct address *)a)->text, ((const struct address *)b)->text);
 }
 
-static struct address *address_new(const char *text)
+/* The entry of an address that has a session, or null. */
+static struct address *find_address(struct house *house, const char *text)
 {
-	size_t size = strlen(text) + 1;
-	struct address *address = malloc(sizeof *address + size);
-	if (address) {
-		address->sessions = 0;
-		memcpy(address->text, text, size);
-	}
-	return address;
+	const struct address key = {.text = text};
+	struct address **found = tfind(&key, &house->addresses, compare);
+	return found ? *found : NULL;
 }
 
-/* The entry of an address that has a session, or a new one. Null: memory. */
-static struct address *address_of(struct house *house, const char *text)
+/* A new entry. Null: memory. */
+static struct address *add_address(struct house *house, const char *text)
 {
-	struct address *key = address_new(text);
-	struct address **found = key ? tsearch(key, &house->addresses, compare) : NULL;
-	struct address *address = found ? *found : NULL;
-	if (address != key)
-		free(key);
-	return address;
+	size_t size = strlen(text) + 1;
+	struct address *address = calloc(1, sizeof *address + size);
+	if (!address)
+		return NULL;
+	address->text = memcpy(address->own, text, size);
+	if (tsearch(address, &house->addresses, compare))
+		return address;
+	free(address);
+	return NULL;
 }
 
 static void drop_if_unused(struct house *house, struct address *address)
@@ -67,7 +68,9 @@ static int judge(const struct house *house, const struct address *address, struc
 int house_enter(struct house *house, const char *text, struct atls_error *err)
 {
 	pthread_mutex_lock(&house->counting);
-	struct address *address = address_of(house, text);
+	struct address *address = find_address(house, text);
+	if (!address)
+		address = add_address(house, text);
 	int rc = address ? judge(house, address, err)
 			 : atls_error_set(err, ATLS_E_MEMORY, "sessions: out of memory");
 	if (!rc) {
@@ -83,8 +86,7 @@ int house_enter(struct house *house, const char *text, struct atls_error *err)
 void house_leave(struct house *house, const char *text)
 {
 	pthread_mutex_lock(&house->counting);
-	/* It is there: nothing is made. */
-	struct address *address = address_of(house, text);
+	struct address *address = find_address(house, text);
 	if (address) {
 		address->sessions--;
 		drop_if_unused(house, address);
