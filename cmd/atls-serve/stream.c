@@ -2,6 +2,7 @@
 #include "pending.h"
 
 #include "core/err.h"
+#include "core/stream_tls.h"
 #include "net/clock.h"
 #include "net/timer.h"
 
@@ -83,25 +84,11 @@ static void give(const struct atls_session *session, struct atls_stream_answer *
 	explicit_bzero(cookie, sizeof cookie);
 }
 
-/* All that TLS has to say, as far as an answer could take it. */
+/* All that TLS has to say, as far as an answer could take it. What memory is short for now is said
+ * later. */
 static void say(struct tunnel *tunnel)
 {
-	struct atls_engine *engine = tunnel->session->engine;
-	struct atls_stream_server *stream = tunnel->session->stream;
-	const uint8_t *bytes;
-	size_t room, len;
-	while ((len = atls_engine_output(engine, &bytes)) &&
-		(room = atls_stream_server_room(stream))) {
-		if (len > room)
-			len = room;
-		if (atls_stream_server_say(stream, bytes, len))
-			return;
-		atls_engine_output_done(engine, len);
-	}
-	bool last = (atls_engine_state(engine) & ATLS_FAILED) || atls_engine_closed(engine);
-	if (len == 0 && last)
-		(atls_engine_broke_off(engine) ? atls_stream_server_abort : atls_stream_server_end)(
-			stream);
+	(void)atls_stream_server_say_all(tunnel->session->stream, tunnel->session->engine);
 }
 
 /* Half of what may be buffered is promised to clients, each in its turn up to what is left of it;
@@ -208,14 +195,7 @@ void stream_release(struct atls_session *session)
 
 void stream_feed(struct atls_session *session)
 {
-	const uint8_t *bytes;
-	size_t len;
-	while ((len = atls_stream_server_take(session->stream, &bytes)))
-		if (session->engine)
-			(void)atls_engine_feed(session->engine, bytes, len);
-	const struct atls_stream_facts facts = atls_stream_server_facts(session->stream);
-	if (session->engine && facts.complete)
-		(facts.aborted ? atls_engine_abort_input : atls_engine_end_input)(session->engine);
+	atls_stream_server_take_all(session->stream, session->engine);
 }
 
 static void refuse(

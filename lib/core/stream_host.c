@@ -6,6 +6,7 @@
 #include "core/raw.h"
 #include "core/session.h"
 #include "core/stream_server_impl.h"
+#include "core/stream_tls.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -144,35 +145,6 @@ bool atls_stream_host_over(const struct atls_stream_host *host)
 
 /* ---- Between TLS and the half ---- */
 
-static void feed(struct atls_stream_host *host)
-{
-	const uint8_t *bytes;
-	size_t len;
-	while ((len = atls_stream_server_take(host->half, &bytes)))
-		(void)atls_engine_feed(host->engine, bytes, len);
-	if (atls_stream_server_facts(host->half).complete)
-		atls_engine_end_input(host->engine);
-}
-
-/* What memory is short for now is said later. */
-static void say(struct atls_stream_host *host)
-{
-	const uint8_t *bytes;
-	size_t room, len;
-	while ((len = atls_engine_output(host->engine, &bytes)) &&
-		(room = atls_stream_server_room(host->half))) {
-		if (len > room)
-			len = room;
-		if (atls_stream_server_say(host->half, bytes, len))
-			return;
-		atls_engine_output_done(host->engine, len);
-	}
-	bool last =
-		(atls_engine_state(host->engine) & ATLS_FAILED) || atls_engine_closed(host->engine);
-	if (len == 0 && last)
-		atls_stream_server_end(host->half);
-}
-
 static void give_credit(struct atls_stream_host *host)
 {
 	bool stands = atls_engine_state(host->engine) & ATLS_ESTABLISHED;
@@ -209,7 +181,7 @@ int atls_stream_host_request(struct atls_stream_host *host, void *request,
 	if (rc)
 		return rc;
 	*asked = (struct asked){true, request, atls_body_codec(call->encoding), call->dict_in_body};
-	feed(host);
+	atls_stream_server_take_all(host->half, host->engine);
 	return ATLS_OK;
 }
 
@@ -251,7 +223,7 @@ bool atls_stream_host_next(
 	struct atls_stream_host *host, int64_t now, struct atls_stream_reply *reply, int64_t *at)
 {
 	struct atls_stream_answer answer;
-	say(host);
+	(void)atls_stream_server_say_all(host->half, host->engine);
 	give_credit(host);
 	/* Nobody is to wait for what will not come. */
 	if (atls_stream_host_over(host))

@@ -7,6 +7,8 @@
 /* The last word is lost so often before the session ends without it. */
 #define LAST_TRIES 3u
 
+/* ---- The client's half ---- */
+
 /* No more is said: in order, by an alert before it, or without TLS by saying that it is no end. */
 static void end_saying(struct atls_stream_client *client, const struct atls_engine *engine)
 {
@@ -73,6 +75,39 @@ bool atls_stream_client_last_word_is_lost(const struct atls_stream_client *clien
 		return false;
 	word->last = now;
 	return unknown || ++word->tries >= LAST_TRIES || later;
+}
+
+/* ---- The server's half ---- */
+
+int atls_stream_server_say_all(struct atls_stream_server *server, struct atls_engine *engine)
+{
+	const uint8_t *bytes;
+	size_t len, room;
+	while ((len = atls_engine_output(engine, &bytes)) &&
+		(room = atls_stream_server_room(server))) {
+		if (len > room)
+			len = room;
+		if (atls_stream_server_say(server, bytes, len))
+			return ATLS_E_MEMORY;
+		atls_engine_output_done(engine, len);
+	}
+	bool last = (atls_engine_state(engine) & ATLS_FAILED) || atls_engine_closed(engine);
+	if (len == 0 && last)
+		(atls_engine_broke_off(engine) ? atls_stream_server_abort : atls_stream_server_end)(
+			server);
+	return ATLS_OK;
+}
+
+void atls_stream_server_take_all(struct atls_stream_server *server, struct atls_engine *engine)
+{
+	const uint8_t *bytes;
+	size_t len;
+	while ((len = atls_stream_server_take(server, &bytes)))
+		if (engine)
+			(void)atls_engine_feed(engine, bytes, len);
+	const struct atls_stream_facts facts = atls_stream_server_facts(server);
+	if (engine && facts.complete)
+		(facts.aborted ? atls_engine_abort_input : atls_engine_end_input)(engine);
 }
 
 /* ---- Answers ---- */

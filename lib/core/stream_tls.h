@@ -1,6 +1,5 @@
-/* Between TLS and the client's half of stream carriage: what an engine has to say goes into the
- * half, what came in order goes back, and what an HTTP answer means to it (STATUS CODES in
- * atls(7)). */
+/* Between TLS and the halves of stream carriage: what an engine has to say goes into its half, what
+ * came in order goes back, and what an HTTP answer means to a client (STATUS CODES in atls(7)). */
 #ifndef ATLS_CORE_STREAM_TLS_H
 #define ATLS_CORE_STREAM_TLS_H
 
@@ -16,6 +15,11 @@ int atls_stream_client_say_all(struct atls_stream_client *client, struct atls_en
 
 /* Feeds the engine what came in order, and its end. */
 void atls_stream_client_take_all(struct atls_stream_client *client, struct atls_engine *engine);
+
+/* The same for the server's half; without an engine, whose session is over, what came is dropped.
+ */
+int atls_stream_server_say_all(struct atls_stream_server *server, struct atls_engine *engine);
+void atls_stream_server_take_all(struct atls_stream_server *server, struct atls_engine *engine);
 
 /* A failed session's alert is owed until it is acknowledged. The service's alert came with its end:
  * that has a close in order, which tells the service that it need not wait. */
